@@ -1,0 +1,42 @@
+import { CommanderError } from "@commander-js/extra-typings"
+import { AlcidesError, Exit, messageOf } from "../errors.ts"
+
+export type Failure = {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+  readonly detail?: string
+  readonly exit: number
+}
+
+/** Anything thrown, as what the user is told. A bug of ours keeps its stack, as `detail`. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof AlcidesError) {
+    const { code, message, hint, detail, exit } = error
+    return { code, message, exit, ...(hint !== undefined && { hint }), ...(detail !== undefined && { detail }) }
+  }
+  if (error instanceof CommanderError) return usageFailure(error)
+  return {
+    code: "internal",
+    message: `internal error: ${messageOf(error)}`,
+    hint: "this is a bug in Alcides; please report it with the lines below",
+    ...(error instanceof Error && error.stack !== undefined && { detail: error.stack }),
+    exit: Exit.failed,
+  }
+}
+
+// Commander says `error: unknown option '--dryrn'\n(Did you mean --dry-run?)`; we say the fact and the hint apart.
+function usageFailure(error: CommanderError): Failure {
+  const [fact = "", suggestion] = error.message.replace(/^error: /, "").split("\n")
+  const hint = suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did you mean/, "did you mean") ?? "see --help"
+  return { code: "usage", message: fact, hint, exit: Exit.usage }
+}
+
+/** The two lines that a person reads. */
+export function formatFailure({ message, hint, detail }: Failure): string {
+  return [
+    `alcides: ${message}`,
+    ...(detail === undefined ? [] : detail.trimEnd().split("\n").map((line) => `  | ${line}`)),
+    ...(hint === undefined ? [] : [`  hint: ${hint}`]),
+  ].join("\n")
+}

@@ -1,0 +1,30 @@
+/** What is at hand while a build's expression is made. */
+export type BuildContext = {
+  /** Absolute path of a program on PATH, links resolved; `undefined` when it is not there. */
+  findProgram(name: string): Promise<string | undefined>
+}
+
+/** Something that must build before any effect runs. Evaluated and built with the `nix` on PATH. */
+export type Build =
+  | {
+      readonly type: "flake"
+      /** A flake reference with an attribute: `.#hello`, `path:./network#machine`. */
+      readonly installable: string
+    }
+  | {
+      readonly type: "file"
+      /** A Nix file, relative to the effect's `src`. */
+      readonly file: string
+      readonly attribute?: string
+    }
+  | {
+      readonly type: "expression"
+      /** What people call it, such as `network foo`. */
+      readonly label: string
+      /** A Nix expression, or a function that makes it when the build begins. */
+      readonly expression: string | ((context: BuildContext) => Promise<string>)
+      /** The files whose mistakes this build would show, absolute. */
+      readonly files?: readonly string[]
+      /** The value of NIX_PATH. */
+      readonly nixPath?: string
+    }

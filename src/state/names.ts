@@ -1,0 +1,56 @@
+import { usageError } from "../errors.ts"
+import type { Project } from "./store.ts"
+
+const longestName = 200
+
+function assertName(kind: "state" | "lock", name: string): void {
+  const problem =
+    name === ""
+      ? "it is empty"
+      : name.includes("/") || name.includes("\\")
+        ? "it contains a slash"
+        : name === "." || name.includes("..")
+          ? "it contains `..` or is `.`"
+          : /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name)
+            ? "it contains a control character"
+            : Buffer.byteLength(name) > longestName
+              ? `it is longer than ${longestName} bytes`
+              : undefined
+  if (problem === undefined) return
+  throw usageError({
+    code: `${kind}-name-invalid`,
+    message: `${JSON.stringify(name)} is no ${kind} name: ${problem}`,
+    hint: `use a plain file name such as ${kind === "state" ? "nixops-foo.json" : "production"}`,
+  })
+}
+
+/** Throws `state-name-invalid` unless the name could be a plain file name. */
+export function assertStateName(name: string): void {
+  assertName("state", name)
+}
+
+/** Throws `lock-name-invalid` unless the name could be a plain file name. */
+export function assertLockName(name: string): void {
+  assertName("lock", name)
+}
+
+/** Reads `github/neat-org/neat-repo`. Throws `project-invalid` for anything but three non-empty parts. */
+export function parseProject(text: string): Project {
+  const parts = text.split("/")
+  const [site, owner, name] = parts
+  const plain = (part: string | undefined): part is string =>
+    part !== undefined && part !== "" && part !== "." && part !== ".." && !/[\p{Cc}\\]/u.test(part)
+  if (parts.length !== 3 || !plain(site) || !plain(owner) || !plain(name)) {
+    throw usageError({
+      code: "project-invalid",
+      message: `${JSON.stringify(text)} is no project`,
+      hint: "write SITE/OWNER/REPO, such as github/neat-org/neat-repo",
+    })
+  }
+  return { site, owner, name }
+}
+
+/** The opposite of `parseProject`. */
+export function formatProject({ site, owner, name }: Project): string {
+  return `${site}/${owner}/${name}`
+}

@@ -1,0 +1,127 @@
+/** The project whose state this is, as Hercules CI writes it: `github/neat-org/neat-repo`. */
+export type Project = { readonly site: string; readonly owner: string; readonly name: string }
+
+/** Who wrote a version or holds a lease, for people to read. */
+export type Writer = {
+  /** `user@host`, or the CI's own words for the actor. */
+  readonly by: string
+  /** The commit whose run this was, when known. */
+  readonly rev?: string
+  readonly runUrl?: string
+}
+
+export type StateVersion = {
+  /** Counts 1, 2, 3 … for each state file. */
+  readonly version: number
+  /** ISO 8601, by the store's clock. */
+  readonly created: string
+  /** Bytes. */
+  readonly size: number
+  /** Hexadecimal. */
+  readonly sha256: string
+  readonly writer: Writer
+  readonly message?: string
+  /** Set when this version was made by a rollback: the version whose content it repeats. */
+  readonly rollbackOf?: number
+}
+
+export type StateFileSummary = {
+  readonly name: string
+  /** The version that `get` answers with. */
+  readonly current: StateVersion
+  /** How many versions are kept. */
+  readonly versions: number
+}
+
+export type StateRead = {
+  readonly version: StateVersion
+  /** Verifies size and sha256 while it streams; a mismatch is thrown before the last chunk is handed out. */
+  readonly content: AsyncIterable<Uint8Array>
+}
+
+/** On top of which version a write goes: that version, nothing ("absent"), or whatever is current. */
+export type Base = number | "absent" | "current"
+
+export type PutOptions = {
+  readonly base: Base
+  readonly writer: Writer
+  readonly message?: string
+  /** The lease under which this is written. A lease that is lost, expired or outdated is refused. */
+  readonly lease?: Lease
+}
+
+export type LeaseRequest = {
+  /** The lock's name. */
+  readonly lock: string
+  readonly exclusive: boolean
+  readonly description: string
+  readonly holder: Writer
+  /** Seconds until the lease ends unless it is renewed. */
+  readonly ttl: number
+  /** The same key gives the same lease again, so that a request may be repeated. */
+  readonly idempotencyKey: string
+  /** A lease the same actor already holds: this one is granted beside it. */
+  readonly parent?: string
+  /** Leave a place in the queue when it cannot be granted now; the place is kept as long as the request is repeated. */
+  readonly queue: boolean
+}
+
+export type Lease = {
+  readonly id: string
+  readonly lock: string
+  readonly exclusive: boolean
+  readonly description: string
+  readonly holder: Writer
+  readonly parent?: string
+  /** Fencing token: grows with every exclusive grant of this lock. */
+  readonly token: number
+  /** ISO 8601, by the store's clock. */
+  readonly acquired: string
+  readonly expires: string
+}
+
+export type LeaseAnswer =
+  | { readonly outcome: "acquired"; readonly lease: Lease }
+  | { readonly outcome: "blocked"; readonly by: readonly Lease[]; /** How many asked before us. */ readonly ahead: number }
+
+export type LockStatus = {
+  readonly lock: string
+  readonly leases: readonly Lease[]
+  readonly waiting: number
+  /** The last time somebody broke this lock. */
+  readonly broken?: { readonly by: string; readonly at: string; readonly reason?: string }
+}
+
+/**
+ * Where state files and locks of one project live. Every driver passes test/state/contract.ts.
+ *
+ * "Absent" is an answer, never a guess: a method returns `undefined` only when the store itself said that the name is not there,
+ * and throws `AlcidesError` for everything else.
+ */
+export interface StateStore {
+  /** The URL it was opened with, without credentials. */
+  readonly url: string
+  readonly project: Project
+
+  get(name: string, options?: { readonly version?: number; readonly lease?: Lease }): Promise<StateRead | undefined>
+  /** Complete and durable when it returns; otherwise the old version still stands. Throws `state-conflict` or `lease-lost`. */
+  put(name: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StateVersion>
+  list(): Promise<readonly StateFileSummary[]>
+  /** Newest first; `undefined` when there never was such a state file. */
+  history(name: string): Promise<readonly StateVersion[] | undefined>
+  /** Makes the content of an old version the newest version. Nothing is erased. */
+  rollback(name: string, options: { readonly to: number } & Omit<PutOptions, "base">): Promise<StateVersion>
+  /** From now on `get` says absent; the versions stay, and `rollback` brings one back. */
+  delete(name: string, options: Omit<PutOptions, "base">): Promise<StateVersion>
+
+  acquire(request: LeaseRequest): Promise<LeaseAnswer>
+  /** Gives up the place in the queue that `queue: true` left. */
+  withdraw(lock: string, idempotencyKey: string): Promise<void>
+  /** Throws `lease-lost` when the lease is no longer held. */
+  renew(leaseId: string, options: { readonly ttl: number; readonly description?: string }): Promise<Lease>
+  /** Releasing what is no longer held throws `lease-lost`. */
+  release(leaseId: string): Promise<void>
+  locks(): Promise<readonly LockStatus[]>
+  /** Ends every lease on a lock, and returns the ones it ended. */
+  break(lock: string, options: { readonly by: string; readonly reason?: string }): Promise<readonly Lease[]>
+}
