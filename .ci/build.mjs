@@ -38,7 +38,14 @@ await chmod(`${root}dist/cli.js`, 0o755)
 if (!process.argv.includes("--no-types")) {
   const types = spawnSync(
     process.execPath,
-    [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.json`, "--emitDeclarationOnly", "--outDir", `${root}dist/types`],
+    [
+      `${root}node_modules/typescript/bin/tsc`,
+      "-p",
+      `${root}tsconfig.json`,
+      "--emitDeclarationOnly",
+      "--outDir",
+      `${root}dist/types`,
+    ],
     { stdio: "inherit", cwd: root },
   )
   if (types.status !== 0) process.exit(types.status ?? 1)

@@ -5,8 +5,7 @@ import { delimiter, isAbsolute, join } from "node:path"
 import { execa } from "execa"
 import { AlcidesError, usageError } from "./errors.ts"
 import { endGroup, trackGroup } from "./exec/group.ts"
-import { lineReader } from "./exec/lines.ts"
-import type { Redactor } from "./secrets/redactor.ts"
+import { lineReader, type StreamMask } from "./exec/lines.ts"
 
 export type ProgramOptions = {
   /** The whole environment of the program: nothing is inherited. PATH in it decides which program is found. */
@@ -23,7 +22,7 @@ export type ProgramOptions = {
   readonly outputFile?: string
   /** Each line of standard output and standard error, secrets masked, as it comes. */
   readonly onLine?: (line: string, from: "stdout" | "stderr") => void
-  readonly redactor?: Redactor
+  readonly redactor?: StreamMask
   /** Exit codes that are no failure. Default: `[0]`. */
   readonly success?: readonly number[]
   /** Seconds between TERM and KILL. Default: 10. */
@@ -49,7 +48,19 @@ export async function runProgram(
   args: readonly string[],
   options: ProgramOptions,
 ): Promise<ProgramResult> {
-  const { env, cwd, signal, timeout, input, inputFile, outputFile, onLine, redactor, success = [0], grace = 10 } = options
+  const {
+    env,
+    cwd,
+    signal,
+    timeout,
+    input,
+    inputFile,
+    outputFile,
+    onLine,
+    redactor,
+    success = [0],
+    grace = 10,
+  } = options
   const path = await requireProgram(program, env["PATH"])
   const label = [program, ...args.slice(0, 1).filter((arg) => !arg.startsWith("-"))].join(" ")
   if (signal?.aborted) throw aborted(label, signal.reason)
@@ -155,7 +166,10 @@ export async function findProgram(program: string, path: string | undefined): Pr
   const candidates =
     isAbsolute(program) || program.includes("/")
       ? [program]
-      : (path ?? "").split(delimiter).filter((dir) => dir !== "").map((dir) => join(dir, program))
+      : (path ?? "")
+          .split(delimiter)
+          .filter((dir) => dir !== "")
+          .map((dir) => join(dir, program))
   for (const candidate of candidates) {
     if (await isExecutable(candidate)) return candidate
   }

@@ -1,7 +1,11 @@
 import { StringDecoder } from "node:string_decoder"
-import type { Redactor } from "../secrets/redactor.ts"
 
 const longestLine = 64 * 1024
+
+/** What hides secrets in a stream of text; `Redactor` is one. */
+export interface StreamMask {
+  stream(): { write(chunk: string): string; end(): string }
+}
 
 export type LineReader = {
   readonly write: (chunk: Uint8Array | string) => void
@@ -16,7 +20,7 @@ export function lineReader({
   keptBytes,
   onLine,
 }: {
-  readonly redactor: Redactor | undefined
+  readonly redactor: StreamMask | undefined
   readonly keptBytes: number
   readonly onLine: (line: string) => void
 }): LineReader {

@@ -1,0 +1,1 @@
+export { runIf, type RunIf } from "./run-if.ts"

@@ -1,0 +1,22 @@
+/** Where a git remote leads, in the words of a project path. */
+export type Remote = { readonly site: string; readonly owner: string; readonly name: string }
+
+const wellKnownSites: Readonly<Record<string, string>> = {
+  "github.com": "github",
+  "gitlab.com": "gitlab",
+}
+
+/** Reads `git@host:owner/name.git` and `https://host/owner/name`; `undefined` for anything that names no owner and repository. */
+export function parseRemoteUrl(url: string): Remote | undefined {
+  const scp = /^(?:[^@/]+@)?([^:/]+):(?!\/)(.+)$/.exec(url)
+  const [host, path] =
+    scp !== null ? [scp[1], scp[2]] : URL.canParse(url) ? [new URL(url).hostname, new URL(url).pathname] : []
+  if (host === undefined || host === "" || path === undefined) return undefined
+  const parts = path
+    .replace(/\.git\/?$/, "")
+    .split("/")
+    .filter((part) => part !== "")
+  const name = parts.pop()
+  if (name === undefined || parts.length === 0) return undefined
+  return { site: wellKnownSites[host] ?? host, owner: parts.join("/"), name }
+}
