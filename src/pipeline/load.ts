@@ -1,0 +1,214 @@
+import { existsSync } from "node:fs"
+import { readFile, rm } from "node:fs/promises"
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import type { Loader, Plugin } from "esbuild"
+import { dir } from "tmp-promise"
+import { AlcidesError, messageOf, usageError } from "../errors.ts"
+import type { Pipeline } from "./pipeline.ts"
+
+const fileNames = ["alcides.config", "ci"].flatMap((name) =>
+  [".ts", ".mts", ".js", ".mjs"].map((ending) => name + ending),
+)
+
+/** Finds the one pipeline file of a folder. Throws `pipeline-missing` and `pipeline-ambiguous`. */
+export function findPipelineFile({
+  cwd,
+  root,
+  flag,
+}: {
+  readonly cwd: string
+  readonly root: string
+  readonly flag?: string | undefined
+}): string {
+  if (flag !== undefined) {
+    const path = resolve(cwd, flag)
+    if (existsSync(path)) return path
+    throw usageError({
+      code: "pipeline-missing",
+      message: `there is no file ${flag}`,
+      hint: "name the pipeline file with --file",
+    })
+  }
+  for (const folder of new Set([cwd, root])) {
+    const found = fileNames.filter((name) => existsSync(join(folder, name)))
+    const [first] = found
+    if (found.length > 1) {
+      throw usageError({
+        code: "pipeline-ambiguous",
+        message: `both ${found.join(" and ")} are in ${folder}`,
+        hint: "keep one of them, or choose with --file",
+      })
+    }
+    if (first !== undefined) return join(folder, first)
+  }
+  throw usageError({
+    code: "pipeline-missing",
+    message: `no pipeline file in ${cwd}${root === cwd ? "" : ` or ${root}`}`,
+    hint: "write ci.ts (docs/guides/deploy-a-nixops-network.md has ten lines to begin with), or name the file with --file",
+  })
+}
+
+/**
+ * Loads a pipeline file, TypeScript or JavaScript, as it stands: no build step, no installed `alcides` needed.
+ * Throws `pipeline-syntax` and `pipeline-failed` with the user's own line, and `pipeline-no-export`.
+ */
+export async function loadPipeline(path: string): Promise<Pipeline> {
+  const { path: folder } = await dir({ prefix: "alcides-pipeline-", unsafeCleanup: true })
+  try {
+    const outfile = join(folder, `${basename(path, extname(path))}.mjs`)
+    await bundle({ path, outfile })
+    process.setSourceMapsEnabled(true)
+    const module: unknown = await import(pathToFileURL(outfile).href).catch((error: unknown) => {
+      throw pipelineFailed({ path, error })
+    })
+    const exported = typeof module === "object" && module !== null && "default" in module ? module.default : undefined
+    if (!isPipeline(exported)) {
+      throw usageError({
+        code: "pipeline-no-export",
+        message: `${basename(path)} has no pipeline as its default export`,
+        hint: "write: export default pipeline(({ repo }) => ({ … }))",
+      })
+    }
+    return exported
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** What the user's own code threw, with the user's own line. A usage error of ours passes as it is, with the line added. */
+export function pipelineFailed({ path, error }: { readonly path: string; readonly error: unknown }): AlcidesError {
+  const where = userLine({ path, stack: error instanceof Error ? error.stack : undefined })
+  const at = where === undefined ? basename(path) : where
+  if (error instanceof AlcidesError) {
+    const { code, message, hint, cause, exit, detail } = error
+    return new AlcidesError({
+      code,
+      message: `${at}: ${message}`,
+      exit,
+      cause,
+      ...(hint !== undefined && { hint }),
+      ...(detail !== undefined && { detail }),
+    })
+  }
+  return usageError({
+    code: "pipeline-failed",
+    message: `${at}: ${messageOf(error)}`,
+    hint: "the pipeline threw this; nothing was run",
+    cause: error,
+  })
+}
+
+// The first frame that is not ours: the stack is mapped back to the sources by Node.
+function userLine({ path, stack }: { readonly path: string; readonly stack: string | undefined }): string | undefined {
+  const folder = dirname(path)
+  for (const [, file, line, column] of (stack ?? "").matchAll(/\(?((?:file:\/\/)?\/[^\s()]+):(\d+):(\d+)\)?$/gm)) {
+    if (file === undefined) continue
+    const plain = file.startsWith("file:") ? fileURLToPath(file) : file
+    const local = relative(folder, plain)
+    if (local.startsWith("..") || isAbsolute(local) || local.includes("node_modules")) continue
+    return `${local}:${line}:${column}`
+  }
+  return undefined
+}
+
+function isPipeline(value: unknown): value is Pipeline {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "pipeline"
+}
+
+async function bundle({ path, outfile }: { readonly path: string; readonly outfile: string }): Promise<void> {
+  const { build } = await import("esbuild")
+  try {
+    await build({
+      entryPoints: [path],
+      outfile,
+      absWorkingDir: dirname(path),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      target: "node20.11",
+      conditions: ["node", "import"],
+      sourcemap: "inline",
+      logLevel: "silent",
+      tsconfigRaw: {},
+      plugins: [ownPackages, plainSources],
+    })
+  } catch (error) {
+    throw syntaxError({ path, error })
+  }
+}
+
+function syntaxError({ path, error }: { readonly path: string; readonly error: unknown }): AlcidesError {
+  const [first] = esbuildErrors(error)
+  const at =
+    first?.location == null
+      ? basename(path)
+      : `${first.location.file}:${first.location.line}:${first.location.column + 1}`
+  return usageError({
+    code: "pipeline-syntax",
+    message: `${at}: ${first?.text ?? messageOf(error)}`,
+    hint: "the pipeline file could not be read; nothing was run",
+    cause: error,
+  })
+}
+
+type EsbuildError = {
+  readonly text: string
+  readonly location?: { readonly file: string; readonly line: number; readonly column: number } | null
+}
+
+function esbuildErrors(error: unknown): readonly EsbuildError[] {
+  return error instanceof Error && "errors" in error && Array.isArray(error.errors) ? error.errors : []
+}
+
+// The entry points that stand beside this module: in dist/ after a build, in the sources before one.
+const entryPoints: Readonly<Record<string, readonly string[]>> = {
+  alcides: ["./index.js", "../index.js", "../index.ts"],
+  "alcides/effects": ["./effects.js", "../effects.js", "../../effects/index.ts"],
+  "alcides/testing": ["./testing.js", "../testing.js", "../testing/index.ts"],
+}
+
+// `alcides` is always the running one, so that there is one copy of every class; other packages are loaded by Node from where they lie.
+const ownPackages: Plugin = {
+  name: "own-packages",
+  setup({ onResolve, resolve: resolveWithEsbuild }) {
+    onResolve({ filter: /^alcides(\/.*)?$/ }, ({ path }) => {
+      const entry = entryPoints[path]
+        ?.map((candidate) => new URL(candidate, import.meta.url))
+        .find((url) => existsSync(fileURLToPath(url)))
+      return entry === undefined ? undefined : { path: entry.href, external: true }
+    })
+    onResolve({ filter: /^[^./]/ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+      if (path.startsWith("node:") || pluginData === "resolving") return undefined
+      const found = await resolveWithEsbuild(path, { kind, importer, resolveDir, pluginData: "resolving" })
+      if (found.errors.length > 0 || found.external) return found
+      return { path: pathToFileURL(found.path).href, external: true }
+    })
+  },
+}
+
+// Bundling moves the code, and with it what `import.meta` means; each file keeps its own.
+const plainSources: Plugin = {
+  name: "plain-sources",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8")
+      const loader: Loader = /\.[cm]?ts$/.test(path) ? "ts" : "js"
+      if (!source.includes("import.meta")) return { contents: source, loader }
+      const { transform } = await import("esbuild")
+      const { code } = await transform(source, {
+        loader,
+        sourcefile: path,
+        sourcemap: "inline",
+        target: "node20.11",
+        tsconfigRaw: {},
+        define: {
+          "import.meta.dirname": JSON.stringify(dirname(path)),
+          "import.meta.filename": JSON.stringify(path),
+          "import.meta.url": JSON.stringify(pathToFileURL(path).href),
+        },
+      })
+      return { contents: code, loader: "js", resolveDir: dirname(path) }
+    })
+  },
+}
