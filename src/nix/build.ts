@@ -28,3 +28,22 @@ export type Build =
       /** The value of NIX_PATH. */
       readonly nixPath?: string
     }
+
+/** A build, and the folder that its relative paths start from. */
+export type BuildRequest = {
+  readonly build: Build
+  /** Absolute. */
+  readonly src: string
+}
+
+/** What people call a build: `.#hello`, `default.nix -A machine`, `network foo`. */
+export function buildLabel(build: Build): string {
+  switch (build.type) {
+    case "flake":
+      return build.installable
+    case "file":
+      return build.attribute === undefined ? build.file : `${build.file} -A ${build.attribute}`
+    case "expression":
+      return build.label
+  }
+}

@@ -1,0 +1,85 @@
+import { availableParallelism } from "node:os"
+import { resolve } from "node:path"
+import pLimit from "p-limit"
+import { findProgramHome } from "../exec.ts"
+import { buildLabel, type Build, type BuildRequest } from "./build.ts"
+import { nixFailure, type NixFailure } from "./failure.ts"
+import { linesOf, requireNix, runNix, type NixOptions } from "./nix.ts"
+
+export type Instantiated = {
+  readonly label: string
+  /** Derivations, as absolute paths into the store; a path may carry `!OUTPUT`. Empty when it failed. */
+  readonly drvPaths: readonly string[]
+  readonly failure?: NixFailure
+}
+
+/**
+ * Evaluates builds to derivations, in parallel and each different one once, and builds nothing. The answers stand in the order of the requests.
+ *
+ * Throws `nix-missing`; an evaluation that failed is an answer with `failure`.
+ */
+export async function instantiate(
+  requests: readonly BuildRequest[],
+  options: NixOptions,
+): Promise<readonly Instantiated[]> {
+  if (requests.length === 0) return []
+  await requireNix(options.env)
+  const limit = pLimit(options.concurrency ?? availableParallelism())
+  const begun = new Map<string, Promise<Omit<Instantiated, "label">>>()
+  const answers = requests.map(async ({ build, src }) => {
+    const evaluation = await evaluationOf(build, { src, env: options.env })
+    const key = JSON.stringify(evaluation)
+    const answer = begun.get(key) ?? limit(async () => evaluate(evaluation, options))
+    begun.set(key, answer)
+    return { label: buildLabel(build), ...(await answer) }
+  })
+  return Promise.all(answers)
+}
+
+type Evaluation = {
+  readonly program: "nix" | "nix-instantiate"
+  readonly args: readonly string[]
+  readonly input: string | undefined
+  readonly nixPath: string | undefined
+  readonly files: readonly string[]
+  readonly src: string
+}
+
+async function evaluationOf(
+  build: Build,
+  { src, env }: { readonly src: string; readonly env: Readonly<Record<string, string>> },
+): Promise<Evaluation> {
+  switch (build.type) {
+    case "flake": {
+      const flakes = ["--extra-experimental-features", "nix-command flakes"]
+      const args = ["eval", ...flakes, "--show-trace", "--raw", build.installable, "--apply", "drv: drv.drvPath"]
+      return { program: "nix", args, input: undefined, nixPath: undefined, files: [], src }
+    }
+    case "file": {
+      const file = resolve(src, build.file)
+      const attribute = build.attribute === undefined ? [] : ["-A", build.attribute]
+      const args = ["--show-trace", file, ...attribute]
+      return { program: "nix-instantiate", args, input: undefined, nixPath: undefined, files: [file], src }
+    }
+    case "expression": {
+      const findProgram = async (name: string): Promise<string | undefined> => findProgramHome(name, env["PATH"])
+      const { expression, nixPath, files = [] } = build
+      const input = typeof expression === "string" ? expression : await expression({ findProgram })
+      return { program: "nix-instantiate", args: ["--show-trace", "-"], input, nixPath, files, src }
+    }
+  }
+}
+
+async function evaluate(
+  { program, args, input, nixPath, files, src }: Evaluation,
+  options: NixOptions,
+): Promise<Omit<Instantiated, "label">> {
+  const { failed, stdout, stderr } = await runNix(program, args, {
+    ...options,
+    cwd: src,
+    ...(input !== undefined && { input }),
+    ...(nixPath !== undefined && { nixPath }),
+  })
+  if (failed) return { drvPaths: [], failure: nixFailure(stderr, { files, src }) }
+  return { drvPaths: linesOf(stdout) }
+}
