@@ -1,77 +1,137 @@
-import { Command } from "@commander-js/extra-typings"
+import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings"
 import { failureOf, formatFailure } from "./errors.ts"
 import type { Io } from "./io.ts"
+import { Exit } from "../errors.ts"
 import { version } from "../version.ts"
 
 type Entry = {
   readonly name: string
   readonly summary: string
   /** Loaded only when it is the one that was typed: start-up counts. */
-  readonly load: () => Promise<(io: Io) => Command>
+  readonly load: () => Promise<(io: Io) => CommandUnknownOpts>
 }
 
 /** The one register of commands, in the order that `--help` shows. */
 export const commands: readonly Entry[] = [
-  { name: "plan", summary: "show what would build and what would run, and why not", load: async () => (await import("./plan.ts")).planCommand },
-  { name: "run", summary: "prebuild everything; if all is green, run the effects whose condition holds", load: async () => (await import("./run.ts")).runCommand },
-  { name: "effect", summary: "list the effects of the pipeline, or run one", load: async () => (await import("./effect.ts")).effectCommand },
-  { name: "state", summary: "read and write state files and their versions", load: async () => (await import("./state.ts")).stateCommand },
-  { name: "lock", summary: "hold, watch and break locks", load: async () => (await import("./lock.ts")).lockCommand },
-  { name: "secret", summary: "keep the local secrets.json, and check it", load: async () => (await import("./secret.ts")).secretCommand },
-  { name: "doctor", summary: "check that this machine has what the pipeline needs", load: async () => (await import("./doctor.ts")).doctorCommand },
-  { name: "completion", summary: "print a completion script for your shell", load: async () => (await import("./completion.ts")).completionCommand },
+  {
+    name: "plan",
+    summary: "show what would build and what would run, and why not",
+    load: async () => (await import("./plan.ts")).planCommand,
+  },
+  {
+    name: "run",
+    summary: "prebuild everything; if all is green, run the effects whose condition holds",
+    load: async () => (await import("./run.ts")).runCommand,
+  },
+  {
+    name: "effect",
+    summary: "list the effects of the pipeline, or run one",
+    load: async () => (await import("./effect.ts")).effectCommand,
+  },
+  {
+    name: "state",
+    summary: "read and write state files and their versions",
+    load: async () => (await import("./state.ts")).stateCommand,
+  },
+  {
+    name: "lock",
+    summary: "hold, watch and break locks",
+    load: async () => (await import("./lock.ts")).lockCommand,
+  },
+  {
+    name: "secret",
+    summary: "keep the local secrets.json, and check it",
+    load: async () => (await import("./secret.ts")).secretCommand,
+  },
+  {
+    name: "doctor",
+    summary: "check that this machine has what the pipeline needs",
+    load: async () => (await import("./doctor.ts")).doctorCommand,
+  },
+  {
+    name: "completion",
+    summary: "print a completion script for your shell",
+    load: async () => {
+      const { completionCommand } = await import("./completion.ts")
+      return (io) => completionCommand(io, () => createProgram(io, "all"))
+    },
+  },
 ]
 
-/** The whole command tree. With `only`, the other commands are names and summaries. */
-export async function createProgram(io: Io, only?: string): Promise<Command> {
+/** Which commands to load whole: all of them, or the one that was typed. The others are names and summaries. */
+export type Loading = "all" | { readonly only: string | undefined }
+
+/** The command tree. */
+export async function createProgram(io: Io, loading: Loading): Promise<CommandUnknownOpts> {
   const program = new Command("alcides")
     .description("Deployment effects for any CI.")
     .version(version, "-V, --version", "print the version")
     .helpCommand(false)
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: () => {},
+      // Commander hands over errors and the help of an incomplete command; the errors are told by `main`.
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: () => {},
+      getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
   for (const { name, summary, load } of commands) {
-    if (only === undefined || only === name) program.addCommand(configure((await load())(io), program).summary(summary))
-    else program.command(name).summary(summary).allowUnknownOption()
+    if (loading === "all" || loading.only === name)
+      program.addCommand(configure((await load())(io), program).summary(summary))
+    else program.command(name).summary(summary)
   }
-  return program as Command
+  return program.option(...plainOption)
 }
 
+const plainOption = ["--no-color", "plain text, as when NO_COLOR is set or the output is no terminal"] as const
+
 // Sub-commands made elsewhere do not inherit the root's settings by themselves.
-function configure(command: Command, root: Command): Command {
-  command.copyInheritedSettings(root)
-  for (const child of command.commands) configure(child as Command, root)
+function configure(command: CommandUnknownOpts, parent: CommandUnknownOpts): CommandUnknownOpts {
+  command
+    .copyInheritedSettings(parent)
+    .helpCommand(false)
+    .option(...plainOption)
+  for (const child of command.commands) configure(child, command)
   return command
 }
 
 /** Runs one command line and returns the code to exit with. Throws nothing. */
-export async function main(args: readonly string[], world: Omit<Io, "exit">): Promise<number> {
-  let exitCode = 0
-  const io: Io = { ...world, exit: (code) => void (exitCode = code) }
+export async function main(typed: readonly string[], world: Omit<Io, "exit">): Promise<number> {
+  let exitCode: number = Exit.done
+  const args = typed[0] === "help" ? [...typed.slice(1), "--help"] : typed
+  // What follows `--` belongs to another program.
+  const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
+  const io: Io = {
+    ...world,
+    env: flags.includes("--no-color") ? { ...world.env, NO_COLOR: "1" } : world.env,
+    exit: (code) => void (exitCode = code),
+  }
+  let program: CommandUnknownOpts | undefined
   try {
-    const typed = args.find((arg) => !arg.startsWith("-"))
-    const known = commands.some(({ name }) => name === typed)
-    const program = await createProgram(io, known ? typed : "none")
-    if (args.length === 0) {
-      program.outputHelp()
-      return 0
-    }
-    await program.parseAsync(args, { from: "user" })
+    program = await createProgram(io, { only: args.find((arg) => !arg.startsWith("-")) })
+    if (args.length === 0) program.outputHelp()
+    else await program.parseAsync(args, { from: "user" })
     return exitCode
   } catch (error) {
-    const failure = failureOf(error)
-    if (failure.code === "usage" && isAnswer(error)) return 0
-    const text = args.includes("--json") ? JSON.stringify({ error: failure }) : formatFailure(failure)
-    io.stderr.write(`${text}\n`)
+    // Commander leaves by throwing also after it printed the help or the version.
+    if (error instanceof CommanderError && error.exitCode === 0) return Exit.done
+    if (error instanceof CommanderError && error.code === "commander.help") return Exit.usage
+    if (isClosed(io.stdout)) return exitCode
+    const failure = failureOf(error, program === undefined ? "alcides" : pathOf(program, args))
+    io.stderr.write(`${flags.includes("--json") ? JSON.stringify({ error: failure }) : formatFailure(failure)}\n`)
     return failure.exit
   }
 }
 
-// Commander leaves by throwing also after it printed the help or the version.
-function isAnswer(error: unknown): boolean {
-  return error instanceof Error && "exitCode" in error && error.exitCode === 0
+// The reader of a pipe went away, as `head` does: nobody is left to tell.
+function isClosed({ errored }: Io["stdout"]): boolean {
+  return errored !== null && "code" in errored && errored.code === "EPIPE"
+}
+
+// `alcides state get`, for the hint that names its help.
+function pathOf(program: CommandUnknownOpts, args: readonly string[]): string {
+  const child = program.commands.find((command) => command.name() === args[0])
+  return child === undefined ? program.name() : `${program.name()} ${pathOf(child, args.slice(1))}`
 }
