@@ -1,4 +1,4 @@
-import { usageError, type Dependencies, type Effect, type EffectTree, type Prebuilt } from "alcides"
+import { noteDecision, usageError, type Dependencies, type Effect, type EffectTree, type Prebuilt } from "alcides"
 
 /** What `runIf` makes: the effect to run, or what it depends on; and what it prebuilds, if anything. */
 export type RunIf = EffectTree &
@@ -23,5 +23,8 @@ export function runIf(condition: boolean, effect: Effect): RunIf {
   }
   const prebuilt: { readonly prebuilt?: Prebuilt } =
     effect.prebuilt.length === 0 ? {} : { prebuilt: { kind: "prebuilt", builds: effect.prebuilt } }
-  return condition ? { run: effect, ...prebuilt } : { dependencies: { kind: "dependencies", of: effect }, ...prebuilt }
+  const node: RunIf = condition
+    ? { run: effect, ...prebuilt }
+    : { dependencies: { kind: "dependencies", of: effect }, ...prebuilt }
+  return noteDecision(node, { holds: condition, caller: runIf })
 }

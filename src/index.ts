@@ -15,6 +15,7 @@ export {
   type PushJob,
   type ScheduleJob,
 } from "./pipeline/pipeline.ts"
+export { noteDecision } from "./pipeline/decision.ts"
 export type { Repo } from "./pipeline/repo.ts"
 export type { Weekday, When } from "./pipeline/when.ts"
 export type { Build, BuildContext } from "./nix/build.ts"

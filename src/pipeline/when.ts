@@ -24,14 +24,14 @@ const weekday = z.string().transform((text, context): Weekday => {
 })
 
 const whenSchema = z.strictObject({
-  minute: z.optional(z.int().min(0).max(59)),
-  hour: z.optional(z.union([hour, z.array(hour).nonempty()])),
-  dayOfWeek: z.optional(z.array(weekday).nonempty()),
-  dayOfMonth: z.optional(z.array(z.int().min(1).max(31)).nonempty()),
+  minute: z.exactOptional(z.int().min(0).max(59)),
+  hour: z.exactOptional(z.union([hour, z.array(hour).nonempty()])),
+  dayOfWeek: z.exactOptional(z.array(weekday).nonempty()),
+  dayOfMonth: z.exactOptional(z.array(z.int().min(1).max(31)).nonempty()),
 })
 
 /** Checks a `when`. Throws `schedule-invalid` naming the job and the field. */
-export function parseWhen(job: string, when: unknown): z.infer<typeof whenSchema> {
+export function parseWhen(job: string, when: unknown): When {
   const parsed = whenSchema.safeParse(when)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues

@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from "node:fs"
+import { basename } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** Why a node of the tree runs or does not: which condition decided, and where it stands. */
+export type Decision = {
+  readonly holds: boolean
+  /** The condition as the user wrote it, when the source can be read. */
+  readonly condition: string | undefined
+  /** `ci.ts:6` */
+  readonly at: string | undefined
+}
+
+const sites = new WeakMap<object, { readonly holds: boolean; readonly site: Error }>()
+
+/** Remembers that a condition decided about this part of the tree. `caller` is the function whose call is the decision. */
+export function noteDecision<T extends object>(
+  node: T,
+  { holds, caller }: { readonly holds: boolean; readonly caller: Function },
+): T {
+  const site = new Error("decided here")
+  // The stack is captured cheaply now, and read only when somebody asks.
+  Error.captureStackTrace(site, caller)
+  sites.set(node, { holds, site })
+  return node
+}
+
+/** The decision that `noteDecision` remembered. */
+export function decisionOf(node: object): Decision | undefined {
+  const noted = sites.get(node)
+  if (noted === undefined) return undefined
+  const place = firstPlace(noted.site.stack ?? "")
+  return {
+    holds: noted.holds,
+    condition: place === undefined ? undefined : firstArgument(place),
+    at: place === undefined ? undefined : `${basename(place.file)}:${place.line}`,
+  }
+}
+
+type Place = { readonly file: string; readonly line: number; readonly column: number }
+
+function firstPlace(stack: string): Place | undefined {
+  const match = /\(?((?:file:\/\/)?\/[^\s()]+):(\d+):(\d+)\)?$/m.exec(stack)
+  if (match === null) return undefined
+  const [, file = "", line, column] = match
+  return { file: file.startsWith("file:") ? fileURLToPath(file) : file, line: Number(line), column: Number(column) }
+}
+
+// The text between the call's parenthesis and the first comma outside of brackets and strings.
+function firstArgument({ file, line, column }: Place): string | undefined {
+  if (!existsSync(file)) return undefined
+  const lines = readFileSync(file, "utf8").split("\n")
+  const rest = [lines[line - 1]?.slice(column - 1) ?? "", ...lines.slice(line, line + 20)].join("\n")
+  const start = rest.indexOf("(") + 1
+  if (start === 0) return undefined
+  let depth = 0
+  let quote: string | undefined
+  for (let at = start; at < rest.length; at++) {
+    const char = rest.charAt(at)
+    if (quote !== undefined) {
+      if (char === "\\") at++
+      else if (char === quote) quote = undefined
+    } else if (`"'\``.includes(char)) quote = char
+    else if ("([{".includes(char)) depth++
+    else if (")]}".includes(char) && depth-- === 0) return undefined
+    else if (char === "," && depth === 0) return rest.slice(start, at).trim().replaceAll(/\s+/g, " ")
+  }
+  return undefined
+}
