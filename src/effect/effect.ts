@@ -2,20 +2,12 @@ import type { Log } from "../log.ts"
 import type { Build } from "../nix/build.ts"
 import type { Repo } from "../pipeline/repo.ts"
 import type { Secret } from "../secrets/secret.ts"
+import type { SecretData, SecretsMap } from "../secrets/secrets-map.ts"
 
-/** A short-lived token for the effect's own repository, as the CI provides it. */
-export type GitTokenReference = { readonly type: "GitToken" }
-
-/** Under which name an effect sees which secret of `secrets.json`. */
-export type SecretsMap = Readonly<Record<string, string | GitTokenReference>>
+export type { GitTokenReference, Json, SecretData, SecretsMap } from "../secrets/secrets-map.ts"
 
 /** The names under which an effect sees its secrets. */
 export type SecretName<M extends SecretsMap> = keyof M & string
-
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
-
-/** The `data` of one granted secret. */
-export type SecretData = { readonly [field: string]: Json }
 
 export type StateFileUse = {
   readonly name: string

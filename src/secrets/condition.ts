@@ -1,5 +1,4 @@
 import * as z from "zod"
-import type { Repo } from "../pipeline/repo.ts"
 
 /** When a secret may be used, in the language of Hercules CI's secrets.json. There is no "not", on purpose. */
 export type Condition =
@@ -12,8 +11,13 @@ export type Condition =
   | { readonly and: readonly Condition[] }
   | { readonly or: readonly Condition[] }
 
-/** What a condition may ask for. What is unknown satisfies nothing. */
-export type ConditionContext = Pick<Repo, "owner" | "name" | "ref" | "isDefaultBranch">
+/** What a condition may ask for, as a `Repo` has it. What is unknown satisfies nothing. */
+export type ConditionContext = {
+  readonly owner: string | null
+  readonly name: string | null
+  readonly ref: string | null
+  readonly isDefaultBranch: boolean | "unknown"
+}
 
 export type Verdict = {
   readonly holds: boolean
