@@ -1,7 +1,8 @@
 import { usageError } from "../errors.ts"
 import type { Project } from "./store.ts"
 
-const longestName = 200
+// In bytes. A lock's may be longer, so that every state file's own lock has a name.
+const longest = { state: 200, lock: 220 }
 
 function assertName(kind: "state" | "lock", name: string): void {
   const problem =
@@ -13,8 +14,8 @@ function assertName(kind: "state" | "lock", name: string): void {
           ? "it contains `..` or is `.`"
           : /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name)
             ? "it contains a control character"
-            : Buffer.byteLength(name) > longestName
-              ? `it is longer than ${longestName} bytes`
+            : Buffer.byteLength(name) > longest[kind]
+              ? `it is longer than ${longest[kind]} bytes`
               : undefined
   if (problem === undefined) return
   throw usageError({
@@ -53,4 +54,9 @@ export function parseProject(text: string): Project {
 /** The opposite of `parseProject`. */
 export function formatProject({ site, owner, name }: Project): string {
   return `${site}/${owner}/${name}`
+}
+
+/** The lock that guards one state file: who holds it exclusively is the only one who may write the file. */
+export function stateLock(name: string): string {
+  return `alcides.state.${name}`
 }

@@ -23,6 +23,8 @@ export type StateVersion = {
   readonly message?: string
   /** Set when this version was made by a rollback: the version whose content it repeats. */
   readonly rollbackOf?: number
+  /** Set when this version says that the file was deleted: it has no content. */
+  readonly deleted?: boolean
 }
 
 export type StateFileSummary = {
@@ -47,8 +49,11 @@ export type PutOptions = {
   readonly writer: Writer
   readonly message?: string
   /** The lease under which this is written. A lease that is lost, expired or outdated is refused. */
-  readonly lease?: Lease
+  readonly lease?: LeaseId
 }
+
+/** A lease, or just its id. */
+export type LeaseId = Pick<Lease, "id">
 
 export type LeaseRequest = {
   /** The lock's name. */
@@ -82,7 +87,13 @@ export type Lease = {
 
 export type LeaseAnswer =
   | { readonly outcome: "acquired"; readonly lease: Lease }
-  | { readonly outcome: "blocked"; readonly by: readonly Lease[]; /** How many asked before us. */ readonly ahead: number }
+  | {
+      readonly outcome: "blocked"
+      /** Who holds it; empty when it is free, but others who asked before us are about to get it. */
+      readonly by: readonly Lease[]
+      /** How many asked before us and still wait. */
+      readonly ahead: number
+    }
 
 export type LockStatus = {
   readonly lock: string
@@ -103,15 +114,16 @@ export interface StateStore {
   readonly url: string
   readonly project: Project
 
-  get(name: string, options?: { readonly version?: number; readonly lease?: Lease }): Promise<StateRead | undefined>
-  /** Complete and durable when it returns; otherwise the old version still stands. Throws `state-conflict` or `lease-lost`. */
+  /** With an exclusive lease, holders of older leases cannot write any more. Throws `lease-lost`. */
+  get(name: string, options?: { readonly version?: number; readonly lease?: LeaseId }): Promise<StateRead | undefined>
+  /** Complete and durable when it returns; otherwise the old version still stands. Throws `state-conflict`, `state-locked` or `lease-lost`. */
   put(name: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StateVersion>
   list(): Promise<readonly StateFileSummary[]>
   /** Newest first; `undefined` when there never was such a state file. */
   history(name: string): Promise<readonly StateVersion[] | undefined>
   /** Makes the content of an old version the newest version. Nothing is erased. */
   rollback(name: string, options: { readonly to: number } & Omit<PutOptions, "base">): Promise<StateVersion>
-  /** From now on `get` says absent; the versions stay, and `rollback` brings one back. */
+  /** From now on `get` says absent, as the new version that this returns; the others stay, and `rollback` brings one back. */
   delete(name: string, options: Omit<PutOptions, "base">): Promise<StateVersion>
 
   acquire(request: LeaseRequest): Promise<LeaseAnswer>

@@ -1,0 +1,47 @@
+import { createHash } from "node:crypto"
+import { AlcidesError } from "../errors.ts"
+
+type Expected = { readonly size: number; readonly sha256: string; readonly where: string }
+
+/** Passes content on and checks it on the way. Holds one chunk back, so that nobody gets the whole of what is wrong. */
+export async function* verified(
+  content: AsyncIterable<Uint8Array>,
+  { size, sha256, where }: Expected,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash("sha256")
+  let read = 0
+  let held: Uint8Array | undefined
+  for await (const chunk of content) {
+    if (held !== undefined) yield held
+    hash.update(chunk)
+    read += chunk.byteLength
+    held = chunk
+    if (read > size) break
+  }
+  if (read !== size) {
+    throw contentDamaged({
+      code: "state-content-truncated",
+      message: `${where} should have ${size} bytes, but the store has ${read > size ? "more" : `only ${read}`}`,
+    })
+  }
+  const got = hash.digest("hex")
+  if (got !== sha256) {
+    throw contentDamaged({
+      code: "state-content-corrupt",
+      message: `${where} should have the sha256 ${sha256}, but the store's has ${got}`,
+    })
+  }
+  if (held !== undefined) yield held
+}
+
+/** The store lists this version, but its content is gone. */
+export function contentMissing(where: string): AlcidesError {
+  return contentDamaged({ code: "state-content-missing", message: `the store lists ${where}, but its content is gone` })
+}
+
+function contentDamaged(details: { readonly code: string; readonly message: string }): AlcidesError {
+  return new AlcidesError({
+    ...details,
+    hint: "get an older version with --version, or restore the store from a backup",
+  })
+}

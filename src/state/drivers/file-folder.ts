@@ -1,0 +1,153 @@
+import { randomUUID } from "node:crypto"
+import { link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import * as z from "zod/mini"
+import { AlcidesError, usageError } from "../../errors.ts"
+import { parseRecord } from "../records.ts"
+import type { RunStep } from "./file-steps.ts"
+
+const leftoverAge = 3600_000
+
+const markerSchema = z.object({ format: z.literal(1), id: z.string() })
+
+/** The folder that holds a store: its marker, its temporary files, its durability. */
+export interface StoreFolder {
+  readonly root: string
+  /** True when the store is there; false when nothing was ever put here. Throws for a folder that is no store. */
+  exists(): Promise<boolean>
+  /** Makes the store when it is not there yet. */
+  create(): Promise<void>
+  /** Makes a folder, and all above it, to stay. */
+  makeFolder(path: string): Promise<void>
+  /** A name for a new temporary file, on the file system of the store. */
+  temporary(): string
+  writeTemporary(
+    text: string,
+  ): Promise<{ readonly path: string; /** By the store's clock. */ readonly written: number }>
+  /** What was renamed or linked in this folder stays, also when the power goes. */
+  settle(folder: string): Promise<void>
+  remove(path: string): Promise<void>
+  now(): Promise<number>
+  /** Removes what crashed writers left. */
+  clean(): Promise<void>
+}
+
+/** A store's folder on a local disk or NFS. */
+export function storeFolder({
+  root,
+  step,
+  create,
+}: {
+  readonly root: string
+  readonly step: RunStep
+  readonly create: boolean
+}): StoreFolder {
+  const markerPath = join(root, "alcides-store.json")
+  const temporaries = join(root, "tmp")
+  let known = false
+
+  const exists = async (): Promise<boolean> => {
+    if (known) return true
+    const text = await step({ name: "read marker", path: markerPath, expect: ["ENOENT"] }, () =>
+      readFile(markerPath, "utf8"),
+    )
+    if (text !== undefined) {
+      parseRecord({ text, schema: markerSchema, where: markerPath })
+      known = true
+      return true
+    }
+    if (!create) {
+      throw new AlcidesError({
+        code: "store-missing",
+        message: `there is no state store at ${root}`,
+        hint: "is its file system mounted? leave out create=never to make a new store",
+      })
+    }
+    const entries = await step({ name: "list root", path: root, expect: ["ENOENT"] }, () => readdir(root))
+    if (entries?.some((entry) => entry !== "tmp")) {
+      throw usageError({
+        code: "store-folder-in-use",
+        message: `${root} is no state store, and there is something else in it`,
+        hint: "name an empty or a new folder",
+      })
+    }
+    return false
+  }
+
+  const settle = async (folder: string): Promise<void> => {
+    await step({ name: "sync folder", path: folder }, async () => {
+      const handle = await open(folder, "r")
+      try {
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    })
+  }
+
+  const makeFolder = async (path: string): Promise<void> => {
+    const first = await step({ name: "make folder", path }, () => mkdir(path, { recursive: true, mode: 0o700 }))
+    if (first === undefined) return
+    for (let made = path; made.length >= first.length; made = dirname(made)) await settle(dirname(made))
+  }
+
+  const temporary = (): string => join(temporaries, randomUUID())
+
+  const writeTemporary = async (text: string): Promise<{ path: string; written: number }> => {
+    const path = temporary()
+    const written = await step({ name: "write temporary", path }, async () => {
+      const handle = await open(path, "w", 0o600)
+      try {
+        await handle.writeFile(text)
+        await handle.sync()
+        return (await handle.stat()).mtimeMs
+      } finally {
+        await handle.close()
+      }
+    })
+    return { path, written: written ?? 0 }
+  }
+
+  const remove = async (path: string): Promise<void> => {
+    await step({ name: "remove", path, expect: ["ENOENT"] }, () => unlink(path))
+  }
+
+  const createStore = async (): Promise<void> => {
+    if (await exists()) return
+    await makeFolder(temporaries)
+    const { path } = await writeTemporary(`${JSON.stringify({ format: 1, id: randomUUID() })}\n`)
+    // Another writer may have been first; either marker is good.
+    await step({ name: "link marker", path: markerPath, expect: ["EEXIST"] }, () => link(path, markerPath))
+    await settle(root)
+    await remove(path)
+    known = true
+  }
+
+  const now = async (): Promise<number> => {
+    if (!(await exists())) await createStore()
+    const path = temporary()
+    const time = await step({ name: "read clock", path }, async () => {
+      const handle = await open(path, "w", 0o600)
+      try {
+        await handle.write("now")
+        return (await handle.stat()).mtimeMs
+      } finally {
+        await handle.close()
+      }
+    })
+    await remove(path)
+    return Math.floor(time ?? 0)
+  }
+
+  const clean = async (): Promise<void> => {
+    const time = await now()
+    for (const entry of (await step({ name: "list temporaries", path: temporaries }, () => readdir(temporaries))) ??
+      []) {
+      const path = join(temporaries, entry)
+      const found = await step({ name: "stat temporary", path, expect: ["ENOENT"] }, () => stat(path))
+      if (found !== undefined && found.mtimeMs + leftoverAge < time) await remove(path)
+    }
+  }
+
+  return { root, exists, create: createStore, makeFolder, temporary, writeTemporary, settle, remove, now, clean }
+}

@@ -1,0 +1,21 @@
+import { lockStore } from "./locks.ts"
+import type { ObjectStore } from "./objects.ts"
+import { stateFiles } from "./state-files.ts"
+import type { Project, StateStore } from "./store.ts"
+
+/** The state store of one project, over any driver. */
+export function createStateStore({
+  objects,
+  project,
+}: {
+  readonly objects: ObjectStore
+  readonly project: Project
+}): StateStore {
+  const { assertHeld, ancestors, held, ...leases } = lockStore({ objects, project })
+  return {
+    url: objects.url,
+    project,
+    ...stateFiles({ objects, project, locks: { assertHeld, ancestors, held } }),
+    ...leases,
+  }
+}

@@ -1,0 +1,56 @@
+import { homedir } from "node:os"
+import { isAbsolute, join, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import { usageError } from "../errors.ts"
+import { createStateStore } from "./object-state-store.ts"
+import type { ObjectStore } from "./objects.ts"
+import type { Project, StateStore } from "./store.ts"
+
+const drivers: Readonly<Record<string, (url: string) => Promise<ObjectStore>>> = {
+  "file:": async (url) => (await import("./drivers/file.ts")).openFileStore(url),
+}
+
+/** Opens the store that a URL names; nothing is read or written yet. Throws `store-url-invalid` or `store-driver-unknown`. */
+export async function openStore(url: string, project: Project): Promise<StateStore> {
+  const scheme = /^[a-z][a-z0-9+.-]*:/.exec(url)?.[0]
+  if (scheme === undefined) {
+    throw usageError({
+      code: "store-url-invalid",
+      message: `${JSON.stringify(url)} is no store URL`,
+      hint: `write file:${url} for a folder`,
+    })
+  }
+  const open = drivers[scheme]
+  if (open === undefined) {
+    throw usageError({
+      code: "store-driver-unknown",
+      message: `there is no driver for ${scheme} stores in this version`,
+      hint: `this version opens: ${Object.keys(drivers).join(", ")}`,
+    })
+  }
+  return createStateStore({ objects: await open(url), project })
+}
+
+export type StoreChoice = {
+  /** `--store`. */
+  readonly flag: string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** What the pipeline file says. */
+  readonly configured: string | undefined
+  /** Where relative `file:` URLs start. Default: the working directory. */
+  readonly cwd?: string
+}
+
+/** Which store is meant: the flag, else `ALCIDES_STATE`, else the pipeline file's, else a folder of the user's. */
+export function storeUrl({ flag, env, configured, cwd = process.cwd() }: StoreChoice): string {
+  const url =
+    flag ?? (env["ALCIDES_STATE"] || undefined) ?? configured ?? pathToFileURL(join(stateHome(env), "alcides")).href
+  const [, relative, query] = /^file:(?!\/)([^?]+)(.*)$/.exec(url) ?? []
+  return relative === undefined ? url : pathToFileURL(resolve(cwd, decodeURIComponent(relative))).href + (query ?? "")
+}
+
+/** `$XDG_STATE_HOME`, else `~/.local/state`. See https://specifications.freedesktop.org/basedir-spec/latest/ */
+export function stateHome(env: Readonly<Record<string, string | undefined>>): string {
+  const { XDG_STATE_HOME: xdg, HOME: home } = env
+  return xdg !== undefined && isAbsolute(xdg) ? xdg : join(home || homedir(), ".local", "state")
+}

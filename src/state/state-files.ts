@@ -1,0 +1,193 @@
+import { randomUUID } from "node:crypto"
+import { AlcidesError, Exit } from "../errors.ts"
+import { contentMissing, verified } from "./content.ts"
+import { describeLease, storeDamaged } from "./failures.ts"
+import { stateKeys, statesFolder } from "./keys.ts"
+import type { Locks } from "./locks.ts"
+import { assertStateName, stateLock } from "./names.ts"
+import type { ObjectStore } from "./objects.ts"
+import { parseRecord, updateRecord, type Change } from "./records.ts"
+import * as rules from "./state-record.ts"
+import type { StateRecord, VersionRecord, Write } from "./state-record.ts"
+import type { Lease, LeaseId, Project, PutOptions, StateStore, StateVersion } from "./store.ts"
+
+type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete">
+type WriteOptions = Omit<PutOptions, "base">
+
+// A blob that no head names may be a write under way: it is left alone for a day, and a write that takes longer than half of that gives up.
+const orphanAge = 24 * 3600_000
+const longestWrite = 12 * 3600_000
+const sweepEvery = 16
+
+/** State files over any driver: the head record decides, blobs never change. */
+export function stateFiles({
+  objects,
+  project,
+  locks,
+}: {
+  readonly objects: ObjectStore
+  readonly project: Project
+  readonly locks: Locks
+}): StateFiles {
+  const parse = (key: string, name: string) => (text: string) => {
+    const where = `${objects.url}/${key}`
+    const record = parseRecord({ text, schema: rules.stateRecordSchema, where })
+    if (record.name !== name)
+      throw storeDamaged({
+        where,
+        what: `is the record of ${JSON.stringify(record.name)}, not of ${JSON.stringify(name)}`,
+      })
+    return record
+  }
+
+  const readHead = async (name: string): Promise<StateRecord | undefined> => {
+    const { head } = stateKeys(project, name)
+    const stored = await objects.read(head)
+    return stored === undefined ? undefined : parse(head, name)(stored.text)
+  }
+
+  // The order matters: the head is read first, then the lease is checked, then the head is swapped. Whoever takes the lock over
+  // in between and reads the state moves the head, so the swap is lost and the lease is checked again.
+  const assertMayWrite = async (name: string, leaseId: LeaseId | undefined): Promise<Lease | undefined> => {
+    const lease = leaseId === undefined ? undefined : await locks.assertHeld(leaseId.id)
+    const own = lease === undefined ? [] : [lease.id, ...(await locks.ancestors(lease))]
+    const holder = (await locks.held(stateLock(name))).find(
+      ({ id, exclusive, parent }) => exclusive && !own.includes(id) && (lease === undefined || parent !== lease.id),
+    )
+    if (holder !== undefined) throw stateLocked(name, holder)
+    return lease
+  }
+
+  const updateHead = <A>(
+    name: string,
+    change: (record: StateRecord) => Promise<Change<StateRecord, A>>,
+  ): Promise<A> => {
+    const { head } = stateKeys(project, name)
+    return updateRecord({ objects, key: head, parse: parse(head, name) }, (before) =>
+      change(before ?? rules.emptyStateRecord(name)),
+    )
+  }
+
+  const write = (
+    name: string,
+    { lease, writer, message }: WriteOptions,
+    next: (record: StateRecord, write: Write) => StateRecord,
+  ): Promise<StateVersion> => {
+    assertStateName(name)
+    const id = randomUUID()
+    return updateHead(name, async (before) => {
+      // A swap that could not be told from a lost one may have landed all the same.
+      const mine = rules.landed(before, id)
+      if (mine !== undefined) return { record: before, answer: rules.publicVersion(mine) }
+      const held = await assertMayWrite(name, lease)
+      const record = held === undefined ? before : rules.fence(before, held)
+      const changed = next(record, { id, writer, message, now: await objects.now() })
+      const version = changed.versions.at(-1)
+      if (version === undefined) throw new Error("a write made no version")
+      return { record: changed, answer: rules.publicVersion(version) }
+    })
+  }
+
+  const readFenced = (name: string, lease: LeaseId): Promise<StateRecord> =>
+    updateHead(name, async (before) => {
+      const record = rules.fence(before, await locks.assertHeld(lease.id))
+      return { record, answer: record }
+    })
+
+  const describe = (name: string, { version }: VersionRecord): string => `version ${version} of ${JSON.stringify(name)}`
+
+  const sweep = async (name: string): Promise<() => Promise<void>> => {
+    const { blobs } = stateKeys(project, name)
+    const now = await objects.now()
+    const old = (await objects.blobs(blobs)).filter(({ modified }) => modified + orphanAge < now)
+    return async () => {
+      const used = new Set((await readHead(name))?.versions.map(({ blob }) => blob))
+      for (const { name: blob } of old) if (!used.has(blob)) await objects.removeBlob(blobs, blob)
+    }
+  }
+
+  return {
+    async get(name, { version, lease } = {}) {
+      assertStateName(name)
+      const record = lease === undefined ? await readHead(name) : await readFenced(name, lease)
+      const found =
+        version === undefined ? rules.currentVersion(record) : record?.versions.find((one) => one.version === version)
+      if (found?.blob === undefined) return undefined
+      const content = await objects.readBlob(stateKeys(project, name).blobs, found.blob)
+      const where = describe(name, found)
+      if (content === undefined) throw contentMissing(where)
+      return { version: rules.publicVersion(found), content: verified(content, { ...found, where }) }
+    },
+
+    async put(name, content, { base, ...options }) {
+      assertStateName(name)
+      const before = await readHead(name)
+      const started = await objects.now()
+      // Told before the content is sent, if it can be told already.
+      await assertMayWrite(name, options.lease)
+      rules.assertBase(before ?? rules.emptyStateRecord(name), base)
+      const stem = String((before?.versions.at(-1)?.version ?? 0) + 1)
+      const { blobs } = stateKeys(project, name)
+      const { name: blob, size, sha256 } = await objects.writeBlob(blobs, { stem, content })
+      const finishSweep = Number(stem) % sweepEvery === 0 ? await sweep(name) : undefined
+      const version = await write(name, options, (record, write) => {
+        if (write.now - started > longestWrite) throw writeTooLong(name)
+        return rules.putVersion(record, { ...write, base, content: { blob, size, sha256 } })
+      })
+      await finishSweep?.()
+      return version
+    },
+
+    async list() {
+      const folder = statesFolder(project)
+      const summaries = []
+      for (const child of await objects.children(folder)) {
+        const key = `${folder}/${child}/head`
+        const stored = await objects.read(key)
+        if (stored === undefined) continue
+        const record = parseRecord({
+          text: stored.text,
+          schema: rules.stateRecordSchema,
+          where: `${objects.url}/${key}`,
+        })
+        const current = rules.currentVersion(record)
+        if (current !== undefined)
+          summaries.push({ name: record.name, current: rules.publicVersion(current), versions: record.versions.length })
+      }
+      return summaries.sort((a, b) => (a.name < b.name ? -1 : 1))
+    },
+
+    async history(name) {
+      assertStateName(name)
+      const record = await readHead(name)
+      return record === undefined || record.versions.length === 0
+        ? undefined
+        : record.versions.map(rules.publicVersion).toReversed()
+    },
+
+    async rollback(name, { to, ...options }) {
+      return write(name, options, (record, write) => rules.rollBackVersion(record, { ...write, to }))
+    },
+
+    async delete(name, options) {
+      return write(name, options, (record, write) => rules.deleteVersion(record, write))
+    },
+  }
+}
+
+function stateLocked(name: string, holder: Lease): AlcidesError {
+  return new AlcidesError({
+    code: "state-locked",
+    message: `${JSON.stringify(name)} is locked by ${describeLease(holder)}`,
+    hint: `wait until it is released, or write under the lock: alcides lock run --name ${stateLock(name)} -- …`,
+    exit: Exit.notLocked,
+  })
+}
+
+function writeTooLong(name: string): AlcidesError {
+  return new AlcidesError({
+    code: "state-write-too-long",
+    message: `writing ${JSON.stringify(name)} took more than ${longestWrite / 3600_000} hours`,
+    hint: "put it again over a faster line; nothing was changed",
+  })
+}
