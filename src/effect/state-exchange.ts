@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto"
+import { createReadStream, createWriteStream } from "node:fs"
+import { mkdir, stat } from "node:fs/promises"
+import { join } from "node:path"
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
+import { AlcidesError, Exit, messageOf } from "../errors.ts"
+import { keepFile } from "../state/kept.ts"
+import { formatProject } from "../state/names.ts"
+import type { Lease, StateStore, StateVersion, Writer } from "../state/store.ts"
+import type { ResolvedStateFileUse, StateFile } from "./effect.ts"
+
+/** What became of one state file in a run. */
+export type StateChange = {
+  readonly name: string
+  readonly from: number | "absent"
+  readonly to: number | "absent"
+  /** Where the file lies that could not be put. */
+  readonly kept?: string
+}
+
+/** A state file as it was fetched. */
+export type FetchedFile = StateFile & { readonly use: ResolvedStateFileUse; readonly fetched: StateVersion | undefined }
+
+export type Exchange = {
+  readonly store: StateStore
+  /** By state file. */
+  readonly leases: ReadonlyMap<string, Lease>
+  readonly writer: Writer
+  readonly message: string
+  /** Where files go that cannot be put. */
+  readonly keptFolder: string
+}
+
+/** Fetches the state files of an effect into `folder`. Throws `state-missing` where a file must exist. */
+export async function fetchStateFiles(
+  uses: readonly ResolvedStateFileUse[],
+  { store, leases, folder }: Pick<Exchange, "store" | "leases"> & { readonly folder: string },
+): Promise<readonly FetchedFile[]> {
+  if (uses.length === 0) return []
+  const files = join(folder, "files")
+  await mkdir(files, { mode: 0o700 })
+  return Promise.all(
+    uses.map(async (use) => {
+      const path = join(files, use.name)
+      const lease = leases.get(use.name)
+      const read = await store.get(use.name, lease === undefined ? {} : { lease })
+      if (read === undefined && use.onMissing === "fail") throw stateMissing(use, store)
+      if (read !== undefined) await pipeline(Readable.from(read.content), createWriteStream(path, { mode: 0o600 }))
+      return { name: use.name, path, use, fetched: read?.version, version: read?.version.version ?? "absent" }
+    }),
+  )
+}
+
+/** That a state file which must exist is not there. */
+export function stateMissing({ name, missingMeans }: ResolvedStateFileUse, { project }: Pick<StateStore, "project">): AlcidesError {
+  return new AlcidesError({
+    code: "state-missing",
+    message: `${formatProject(project)} has no state file ${name}, and the effect forbids to go on without it${missingMeans === undefined ? "" : ` (${missingMeans})`}`,
+    hint: "check the name and the project with: alcides state list",
+  })
+}
+
+/**
+ * Puts back, on top of the versions that were fetched, what changed. Every file is tried; one that cannot be put is kept.
+ * The second part says what went wrong, in the order of the files.
+ */
+export async function putStateFiles(
+  files: readonly FetchedFile[],
+  exchange: Exchange,
+): Promise<{ readonly changes: readonly StateChange[]; readonly failures: readonly AlcidesError[] }> {
+  const changes: StateChange[] = []
+  const failures: AlcidesError[] = []
+  for (const file of files) {
+    const { name, version: from } = file
+    try {
+      changes.push({ name, from, to: await putOne(file, exchange) })
+    } catch (error) {
+      const kept = await keepFile({ source: file.path, name, project: exchange.store.project, dir: exchange.keptFolder })
+      changes.push({ name, from, to: from, kept })
+      failures.push(notPut({ file, kept, error, store: exchange.store }))
+    }
+  }
+  return { changes, failures }
+}
+
+async function putOne(file: FetchedFile, { store, leases, writer, message }: Exchange): Promise<number | "absent"> {
+  const { name, path, version, use, fetched } = file
+  if (use.access === "read") return version
+  const info = await stat(path).catch(() => undefined)
+  if (info === undefined) return version
+  if (info.size === 0 && !use.mayBeEmpty) {
+    throw new AlcidesError({ code: "state-empty", message: `the new ${name} is empty, and an empty state file is never put` })
+  }
+  if (info.size === 0 && fetched === undefined) return version
+  if (fetched?.size === info.size && fetched.sha256 === (await sha256(path))) return version
+  const lease = leases.get(name)
+  const put = await store.put(name, createReadStream(path), {
+    base: version,
+    writer,
+    message,
+    ...(lease !== undefined && { lease }),
+  })
+  return put.version
+}
+
+function notPut({
+  file: { name, version },
+  kept,
+  error,
+  store,
+}: {
+  readonly file: FetchedFile
+  readonly kept: string
+  readonly error: unknown
+  readonly store: StateStore
+}): AlcidesError {
+  return new AlcidesError({
+    code: "state-not-put",
+    message: `state file ${name} could not be put (${messageOf(error)}); it is kept in ${kept}`,
+    hint: `look at it, then: alcides state put --project ${formatProject(store.project)} --name ${name} --file ${kept} --on-top-of ${version}`,
+    cause: error,
+    exit: Exit.stateAtRisk,
+  })
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256")
+  await pipeline(createReadStream(path), hash)
+  return hash.digest("hex")
+}
