@@ -1,11 +1,11 @@
-import { constants } from "node:fs"
-import { access, realpath, stat } from "node:fs/promises"
-import { constants as osConstants } from "node:os"
-import { delimiter, isAbsolute, join } from "node:path"
+import { constants } from "node:os"
 import { execa } from "execa"
-import { AlcidesError, usageError } from "./errors.ts"
-import { endGroup, trackGroup } from "./exec/group.ts"
+import { AlcidesError } from "./errors.ts"
+import { findProgram, requireProgram } from "./exec/find.ts"
+import { endGroup, groupEnded, trackGroup } from "./exec/group.ts"
 import { lineReader, type StreamMask } from "./exec/lines.ts"
+
+export { findProgram, findProgramHome } from "./exec/find.ts"
 
 export type ProgramOptions = {
   /** The whole environment of the program: nothing is inherited. PATH in it decides which program is found. */
@@ -114,14 +114,7 @@ export async function runProgram(
       })
     }
     // Neither a code nor a signal: the program could not be started at all.
-    if (result.exitCode === undefined && result.signal === undefined) {
-      throw new AlcidesError({
-        code: "program-failed",
-        message: `${label} could not be started: ${result.shortMessage ?? "unknown reason"}`,
-        hint: `try it by hand: ${program} --version`,
-        cause: result.cause,
-      })
-    }
+    if (result.exitCode === undefined && result.signal === undefined) throw notStarted(label, result)
     const exitCode = result.exitCode ?? signalExitCode(result.signal)
     if (!success.includes(exitCode)) {
       throw new AlcidesError({
@@ -141,7 +134,11 @@ export async function runProgram(
   }
 }
 
-/** Runs a program on our own standard streams and returns its exit code, 128+n for a signal. */
+/**
+ * Runs a program on our own standard streams and returns its exit code, 128+n for a signal. Aborted, it and what it started
+ * get TERM, then KILL. Throws `program-not-found` (usage), `program-failed` when it cannot be started, and `program-aborted`
+ * when it was not to be started any more.
+ */
 export async function runAttached(
   program: string,
   args: readonly string[],
@@ -149,56 +146,35 @@ export async function runAttached(
 ): Promise<number> {
   const path = await requireProgram(program, env["PATH"])
   const [file, argv] = await dyingWithParent(path, args, env["PATH"])
+  if (signal?.aborted) throw aborted(program, signal.reason)
+  // On a terminal it stays in our group, so that it may read and the keys reach it; elsewhere its own group ends as a whole.
+  const onTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
   const child = execa(file, argv, {
     env: { ...env },
     extendEnv: false,
     stdio: "inherit",
-    reject: false,
-    ...(signal !== undefined && { cancelSignal: signal }),
+    detached: !onTerminal,
+    cleanup: onTerminal,
     forceKillAfterDelay: grace * 1000,
+    reject: false,
   })
-  const result = await child
-  return result.exitCode ?? signalExitCode(result.signal)
-}
-
-/** The absolute path of a program on PATH, or `undefined`. */
-export async function findProgram(program: string, path: string | undefined): Promise<string | undefined> {
-  const candidates =
-    isAbsolute(program) || program.includes("/")
-      ? [program]
-      : (path ?? "")
-          .split(delimiter)
-          .filter((dir) => dir !== "")
-          .map((dir) => join(dir, program))
-  for (const candidate of candidates) {
-    if (await isExecutable(candidate)) return candidate
+  const group = onTerminal ? undefined : child.pid
+  const untrack = group === undefined ? () => {} : trackGroup(group)
+  const end = (): void => {
+    if (group !== undefined) endGroup(group, grace)
+    // Ctrl-C has reached it already, from the terminal.
+    else if (!isKeyboard(signal?.reason)) child.kill("SIGTERM")
   }
-  return undefined
-}
-
-/** As `findProgram`, with every symbolic link resolved: where its package really lies. */
-export async function findProgramHome(program: string, path: string | undefined): Promise<string | undefined> {
-  const found = await findProgram(program, path)
-  return found === undefined ? undefined : realpath(found)
-}
-
-async function isExecutable(path: string): Promise<boolean> {
+  signal?.addEventListener("abort", end, { once: true })
   try {
-    await access(path, constants.X_OK)
-    return (await stat(path)).isFile()
-  } catch {
-    return false
+    const result = await child
+    if (result.exitCode === undefined && result.signal === undefined) throw notStarted(program, result)
+    if (signal?.aborted && group !== undefined) await groupEnded(group, grace)
+    return result.exitCode ?? signalExitCode(result.signal)
+  } finally {
+    signal?.removeEventListener("abort", end)
+    untrack()
   }
-}
-
-async function requireProgram(program: string, path: string | undefined): Promise<string> {
-  const found = await findProgram(program, path)
-  if (found !== undefined) return found
-  throw usageError({
-    code: "program-not-found",
-    message: `${program} is not on PATH`,
-    hint: `install ${program}, or add its folder to PATH`,
-  })
 }
 
 // Linux kills the child with us even when we are killed with KILL; elsewhere only a regular end takes it along.
@@ -219,7 +195,23 @@ function aborted(label: string, cause: unknown): AlcidesError {
   })
 }
 
+function notStarted(
+  label: string,
+  { shortMessage, cause }: { readonly shortMessage?: string | undefined; readonly cause?: unknown },
+): AlcidesError {
+  return new AlcidesError({
+    code: "program-failed",
+    message: `${label} could not be started: ${shortMessage ?? "unknown reason"}`,
+    hint: "try it by hand; a script needs its #! line",
+    cause,
+  })
+}
+
+function isKeyboard(reason: unknown): boolean {
+  return reason instanceof AlcidesError && reason.code === "interrupted"
+}
+
 function signalExitCode(signal: string | undefined): number {
-  const number = Object.entries(osConstants.signals).find(([name]) => name === signal)?.[1]
+  const number = Object.entries(constants.signals).find(([name]) => name === signal)?.[1]
   return number === undefined ? 1 : 128 + number
 }

@@ -17,7 +17,11 @@ async function start(): Promise<void> {
     process.on(signal, () => {
       if (received !== undefined) process.exit(codeOf(signal))
       received = signal
-      stop.abort(new AlcidesError({ code: "interrupted", message: `interrupted by ${signal}` }))
+      stop.abort(
+        signal === "SIGINT"
+          ? new AlcidesError({ code: "interrupted", message: "interrupted by SIGINT" })
+          : new AlcidesError({ code: "terminated", message: "ended by SIGTERM" }),
+      )
     })
   }
   tolerateClosed(process.stdout)

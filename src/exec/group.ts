@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises"
+
 const alive = new Set<number>()
 let watching = false
 
@@ -19,7 +21,16 @@ export function endGroup(pid: number, grace: number): void {
   setTimeout(() => signalGroup(pid, "SIGKILL"), grace * 1000).unref()
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+/** Waits until nothing of an ended program's group is left; what is still there after `grace` seconds gets KILL. */
+export async function groupEnded(pid: number, grace: number): Promise<void> {
+  const deadline = Date.now() + grace * 1000
+  while (signalGroup(pid, 0)) {
+    if (Date.now() > deadline) return void signalGroup(pid, "SIGKILL")
+    await sleep(50)
+  }
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-pid, signal)
     return true
