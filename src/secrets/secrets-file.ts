@@ -34,11 +34,7 @@ const entrySchema = z.object(
     kind: z.literal("Secret", { error: ({ input }) => `expected "Secret", got ${describe(input)}` }),
     apiVersion: z.null({ error: () => "expected no such field" }).optional(),
     data: z.record(z.string(), z.json(), { error: ({ input }) => `expected an object, got ${describe(input)}` }),
-    condition: z
-      .null()
-      .transform(() => undefined)
-      .or(conditionSchema)
-      .optional(),
+    condition: z.preprocess((value) => value ?? undefined, conditionSchema.optional()).optional(),
   },
   { error: ({ input }) => `expected an object, got ${describe(input)}` },
 )
