@@ -38,7 +38,11 @@ export type EffectRun = {
   readonly onPhase?: (phase: PhaseName) => void
 }
 
-export type PhaseReport = { readonly name: PhaseName; readonly outcome: "done" | "warned" | "failed"; readonly ms: number }
+export type PhaseReport = {
+  readonly name: PhaseName
+  readonly outcome: "done" | "warned" | "failed"
+  readonly ms: number
+}
 
 export type EffectOutcome = {
   readonly phases: readonly PhaseReport[]
@@ -105,7 +109,12 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
     changing = true
     await within("effect", phases.effect)
   } catch (error) {
-    failure = phaseFailed({ effect, phase: reports.at(-1)?.name, error, exit: changing ? Exit.notRolledBack : Exit.failed })
+    failure = phaseFailed({
+      effect,
+      phase: reports.at(-1)?.name,
+      error,
+      exit: changing ? Exit.notRolledBack : Exit.failed,
+    })
   } finally {
     deadline.clear()
   }
@@ -114,7 +123,9 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
   failure = put?.failure === undefined ? failure : withEarlier(put.failure, failure)
   if (failure === undefined) {
     try {
-      await phase("effectCheck", () => endOnAbort(run.signal, async () => phases.effectCheck?.(createContext(parts, run.signal))))
+      await phase("effectCheck", () =>
+        endOnAbort(run.signal, async () => phases.effectCheck?.(createContext(parts, run.signal))),
+      )
     } catch (error) {
       failure = phaseFailed({ effect, phase: "effectCheck", error, exit: Exit.notRolledBack })
     }
@@ -131,8 +142,16 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
   }
 
   // Nothing ends this phase but the end of the process: what was changed must be written down.
-  async function putState(got: readonly FetchedFile[]): Promise<{ changes: readonly StateChange[]; failure: AlcidesError | undefined }> {
-    const exchange: Exchange = { store, leases, writer: run.writer, message: `effect ${effect.name}`, keptFolder: run.keptFolder }
+  async function putState(
+    got: readonly FetchedFile[],
+  ): Promise<{ changes: readonly StateChange[]; failure: AlcidesError | undefined }> {
+    const exchange: Exchange = {
+      store,
+      leases,
+      writer: run.writer,
+      message: `effect ${effect.name}`,
+      keptFolder: run.keptFolder,
+    }
     let changes: readonly StateChange[] = []
     let failure: AlcidesError | undefined
     try {
@@ -144,7 +163,8 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
       })
     } catch (error) {
       const told = error instanceof AlcidesError && error.exit === Exit.stateAtRisk
-      failure = told || !changing ? phaseFailed({ effect, phase: "putState", error, exit: Exit.failed }) : await keepAll(error)
+      failure =
+        told || !changing ? phaseFailed({ effect, phase: "putState", error, exit: Exit.failed }) : await keepAll(error)
     }
     await folder.markStateSafe()
     return { changes, failure }

@@ -53,7 +53,10 @@ export async function fetchStateFiles(
 }
 
 /** That a state file which must exist is not there. */
-export function stateMissing({ name, missingMeans }: ResolvedStateFileUse, { project }: Pick<StateStore, "project">): AlcidesError {
+export function stateMissing(
+  { name, missingMeans }: ResolvedStateFileUse,
+  { project }: Pick<StateStore, "project">,
+): AlcidesError {
   return new AlcidesError({
     code: "state-missing",
     message: `${formatProject(project)} has no state file ${name}, and the effect forbids to go on without it${missingMeans === undefined ? "" : ` (${missingMeans})`}`,
@@ -76,7 +79,12 @@ export async function putStateFiles(
     try {
       changes.push({ name, from, to: await putOne(file, exchange) })
     } catch (error) {
-      const kept = await keepFile({ source: file.path, name, project: exchange.store.project, dir: exchange.keptFolder })
+      const kept = await keepFile({
+        source: file.path,
+        name,
+        project: exchange.store.project,
+        dir: exchange.keptFolder,
+      })
       changes.push({ name, from, to: from, kept })
       failures.push(notPut({ file, kept, error, store: exchange.store }))
     }
@@ -90,7 +98,10 @@ async function putOne(file: FetchedFile, { store, leases, writer, message }: Exc
   const info = await stat(path).catch(() => undefined)
   if (info === undefined) return version
   if (info.size === 0 && !use.mayBeEmpty) {
-    throw new AlcidesError({ code: "state-empty", message: `the new ${name} is empty, and an empty state file is never put` })
+    throw new AlcidesError({
+      code: "state-empty",
+      message: `the new ${name} is empty, and an empty state file is never put`,
+    })
   }
   if (info.size === 0 && fetched === undefined) return version
   if (fetched?.size === info.size && fetched.sha256 === (await sha256(path))) return version

@@ -1,0 +1,136 @@
+import { buildLabel } from "../nix/build.ts"
+import { formatProject } from "../state/names.ts"
+import type { LockStatus, StateStore } from "../state/store.ts"
+import type { Detected } from "./detect.ts"
+import { claimsOf } from "./claims.ts"
+import type { Prepared, PreparedEffect } from "./prepare.ts"
+import { describeWhen } from "./when.ts"
+
+export type PlannedSecret = {
+  readonly name: string
+  readonly secret: string
+  readonly granted: boolean
+  readonly because: string
+}
+
+export type PlannedState = {
+  readonly name: string
+  readonly access: "read" | "write"
+  readonly version: number | "absent"
+  /** What it means that the file is absent. */
+  readonly means?: string
+}
+
+export type PlannedLock = {
+  readonly name: string
+  readonly shared: boolean
+  /** Who holds it now, when that is in the way. */
+  readonly heldBy?: string
+}
+
+export type PlannedEffect = {
+  readonly id: string
+  readonly name: string
+  readonly runs: boolean
+  /** What decided: the condition, the selection, a refused secret, a missing state file. */
+  readonly because: string
+  readonly builds: readonly string[]
+  readonly secrets: readonly PlannedSecret[]
+  readonly state: readonly PlannedState[]
+  readonly locks: readonly PlannedLock[]
+  readonly after: readonly string[]
+}
+
+export type Plan = {
+  readonly file: string
+  readonly project: string
+  readonly store: string
+  readonly secretsFile: string
+  readonly repo: Detected["repo"]
+  readonly origin: Detected["origin"]
+  readonly effects: readonly PlannedEffect[]
+  /** What is built in any case, each thing once. */
+  readonly builds: readonly string[]
+  /** The scheduled jobs that this run leaves alone, and when they are due. */
+  readonly schedules: readonly { readonly name: string; readonly when: string }[]
+}
+
+/** What a run would do, and why not. Reads the store, changes nothing. */
+export async function makePlan(prepared: Prepared): Promise<Plan> {
+  const { file, detected, effects, builds, store, secretsLabel, pipeline, jobs } = prepared
+  const locks = await store.locks()
+  return {
+    file,
+    project: formatProject(store.project),
+    store: store.url,
+    secretsFile: secretsLabel,
+    repo: detected.repo,
+    origin: detected.origin,
+    effects: await Promise.all(effects.map((effect) => planEffect(effect, { store, locks }))),
+    builds: [
+      ...new Set([...effects, ...builds].flatMap(({ requests }) => requests.map(({ build }) => buildLabel(build)))),
+    ],
+    schedules: pipeline.jobs.flatMap((job) =>
+      job.when === undefined || jobs.includes(job) ? [] : [{ name: job.name, when: describeWhen(job.when) }],
+    ),
+  }
+}
+
+async function planEffect(
+  prepared: PreparedEffect,
+  { store, locks }: { readonly store: StateStore; readonly locks: readonly LockStatus[] },
+): Promise<PlannedEffect> {
+  const { node, grants, requests } = prepared
+  const { effect } = node
+  const state = await Promise.all(
+    effect.state.map(async ({ name, access, missingMeans }): Promise<PlannedState> => {
+      const version = (await store.history(name))?.[0]
+      const absent = version === undefined || version.deleted === true
+      return {
+        name,
+        access,
+        version: absent ? "absent" : version.version,
+        ...(absent && missingMeans !== undefined && { means: missingMeans }),
+      }
+    }),
+  )
+  const missing = effect.state.find(
+    ({ name, onMissing }) =>
+      onMissing === "fail" && state.some((file) => file.name === name && file.version === "absent"),
+  )
+  return {
+    id: node.id,
+    name: effect.name,
+    ...verdict(prepared, missing?.name),
+    builds: requests.map(({ build }) => buildLabel(build)),
+    secrets: grants.decisions,
+    state,
+    locks: claimsOf(node).map(({ lock, exclusive }) => {
+      const holder = locks.find((status) => status.lock === lock)?.leases.find((lease) => exclusive || lease.exclusive)
+      return {
+        name: lock,
+        shared: !exclusive,
+        ...(holder !== undefined && { heldBy: `${holder.holder.by} since ${holder.acquired}: ${holder.description}` }),
+      }
+    }),
+    after: effect.after,
+  }
+}
+
+/** Whether an effect would run, and the reason that decided. */
+export function verdict(
+  { node, selected, grants }: Pick<PreparedEffect, "node" | "selected" | "grants">,
+  missingState: string | undefined,
+): { readonly runs: boolean; readonly because: string } {
+  const { decision, runs } = node
+  const condition =
+    decision === undefined
+      ? undefined
+      : `${decision.condition ?? "its condition"} is ${decision.holds}${decision.at === undefined ? "" : ` (${decision.at})`}`
+  if (!runs) return { runs: false, because: condition ?? "its condition is false" }
+  if (!selected) return { runs: false, because: "--only does not name it" }
+  const [refused] = grants.refused
+  if (refused !== undefined) return { runs: false, because: `secret ${refused.secret}: ${refused.because}` }
+  if (missingState !== undefined) return { runs: false, because: `state file ${missingState} is missing` }
+  return { runs: true, because: condition ?? "no condition stands before it" }
+}

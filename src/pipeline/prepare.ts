@@ -1,0 +1,167 @@
+import { stat } from "node:fs/promises"
+import { cleanEnvironment } from "../effect/environment.ts"
+import { usageError } from "../errors.ts"
+import { findProgram } from "../exec.ts"
+import type { BuildRequest } from "../nix/build.ts"
+import { gitTokenOf } from "../secrets/git-token.ts"
+import { grantSecrets, type Grants } from "../secrets/grant.ts"
+import { locateSecrets, readSecrets } from "../secrets/location.ts"
+import { openStore, storeUrl } from "../state/open.ts"
+import type { StateStore } from "../state/store.ts"
+import { detectRepo, type Detected, type RefFlags } from "./detect.ts"
+import { findPipelineFile, loadPipeline, pipelineFailed } from "./load.ts"
+import { namedProject, projectOf } from "./project.ts"
+import { findEffect, flattenPipeline, type BuildNode, type EffectNode, type FlatPipeline, type Job } from "./tree.ts"
+
+export type PrepareOptions = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** The pipeline file, when named. */
+  readonly file?: string | undefined
+  readonly refs?: RefFlags
+  readonly project?: string | undefined
+  readonly store?: string | undefined
+  readonly secrets?: string | undefined
+  /** Effects, by name or place; empty means all. */
+  readonly only?: readonly string[]
+  /** Run this scheduled job instead of the push jobs. */
+  readonly onSchedule?: string | undefined
+}
+
+/** An effect of this run, with everything that decides whether it may run. */
+export type PreparedEffect = {
+  readonly node: EffectNode
+  readonly src: string
+  readonly selected: boolean
+  readonly grants: Grants
+  readonly requests: readonly BuildRequest[]
+}
+
+/** A pipeline, ready to be planned or run: everything is read and checked, nothing is built or changed. */
+export type Prepared = {
+  readonly file: string
+  readonly detected: Detected
+  readonly pipeline: FlatPipeline
+  readonly jobs: readonly Job[]
+  readonly effects: readonly PreparedEffect[]
+  /** What is only built. */
+  readonly builds: readonly (BuildNode & { readonly requests: readonly BuildRequest[] })[]
+  readonly store: StateStore
+  /** What the secrets were read from. */
+  readonly secretsLabel: string
+}
+
+/** Loads the pipeline and asks every question that can be answered before anything is built. Throws usage errors. */
+export async function prepare(options: PrepareOptions): Promise<Prepared> {
+  const { env, cwd, refs = {}, only = [], onSchedule } = options
+  const detected = await detectRepo({ env, cwd, flags: refs })
+  const file = findPipelineFile({ cwd, root: detected.repo.root, flag: options.file })
+  const pipeline = await loadPipeline(file)
+  const flat = await evaluate({
+    file,
+    define: async () => flattenPipeline(await pipeline.define({ repo: detected.repo })),
+  })
+
+  const jobs = chooseJobs(flat, onSchedule)
+  const nodes = flat.effects.filter(({ job }) => jobs.includes(job))
+  const selected = only.length === 0 ? nodes : only.map((name) => findEffect(nodes, name))
+  const project = namedProject({ flag: options.project ?? pipeline.settings.project, env }) ?? projectOf(detected.repo)
+  const store = await openStore(
+    storeUrl({ flag: options.store, env, configured: pipeline.settings.store, cwd }),
+    project,
+  )
+  const secrets = await readSecrets(locateSecrets({ flag: options.secrets, env, cwd, project }))
+  const repo =
+    detected.repo.owner === null ? { ...detected.repo, owner: project.owner, name: project.name } : detected.repo
+
+  return {
+    file,
+    detected,
+    pipeline: flat,
+    jobs,
+    store,
+    secretsLabel: secrets.label,
+    effects: nodes.map((node) => {
+      const src = node.effect.src ?? repo.root
+      return {
+        node,
+        src,
+        selected: selected.includes(node),
+        grants: grantSecrets({ secretsMap: node.effect.secretsMap, secrets, repo, gitToken: gitTokenOf(env) }),
+        requests: node.effect.prebuilt.map((build) => ({ build, src })),
+      }
+    }),
+    builds: flat.builds
+      .filter(({ job }) => jobs.includes(job))
+      .map((node) => ({
+        ...node,
+        requests: node.builds.map((build) => ({ build, src: srcOf(node, nodes) ?? repo.root })),
+      })),
+  }
+}
+
+/**
+ * Checks what effects say must hold before anything runs: their folder, the programs on PATH, their own conditions.
+ * Throws `src-missing`, `input-missing` and whatever `validate` of an effect throws.
+ */
+export async function validateEffects({ effects, detected }: Prepared, env: PrepareOptions["env"]): Promise<void> {
+  // Hundreds of effects may need the same few programs.
+  const looked = new Map<string, Promise<string | undefined>>()
+  const find = (program: string, path: string | undefined): Promise<string | undefined> => {
+    const key = `${program}\n${path}`
+    const found = looked.get(key) ?? findProgram(program, path)
+    looked.set(key, found)
+    return found
+  }
+  for (const { node, src } of effects) {
+    const { effect, id } = node
+    if (!(await isFolder(src))) {
+      throw usageError({
+        code: "src-missing",
+        message: `${id}: the folder ${src} is not there`,
+        hint: "give src an existing folder, such as import.meta.dirname",
+      })
+    }
+    const path = cleanEnvironment({ runner: env, passEnv: effect.passEnv, home: "/", tmp: "/", env: effect.env })[
+      "PATH"
+    ]
+    for (const program of effect.inputs) {
+      if ((await find(program, path)) !== undefined) continue
+      throw usageError({
+        code: "input-missing",
+        message: `${id} needs ${program}, which is not on PATH`,
+        hint: `install ${program}, or add its folder to PATH`,
+      })
+    }
+    await effect.validate?.({ repo: detected.repo, src })
+  }
+}
+
+async function evaluate<T>({ file, define }: { readonly file: string; readonly define: () => Promise<T> }): Promise<T> {
+  try {
+    return await define()
+  } catch (error) {
+    throw pipelineFailed({ path: file, error })
+  }
+}
+
+function chooseJobs({ jobs }: FlatPipeline, onSchedule: string | undefined): readonly Job[] {
+  if (onSchedule === undefined) return jobs.filter(({ kind }) => kind === "onPush")
+  const found = jobs.filter(({ kind, name }) => kind === "onSchedule" && name === onSchedule)
+  if (found.length > 0) return found
+  const known = jobs.filter(({ kind }) => kind === "onSchedule").map(({ name }) => name)
+  throw usageError({
+    code: "schedule-unknown",
+    message: `the pipeline has no scheduled job ${JSON.stringify(onSchedule)}`,
+    hint: known.length === 0 ? "it has no onSchedule jobs at all" : `it has ${known.join(", ")}`,
+  })
+}
+
+// `runIf` lays what an effect prebuilds beside it; its relative paths start where the effect's do.
+function srcOf({ id, job }: BuildNode, nodes: readonly EffectNode[]): string | undefined {
+  return nodes.find((node) => node.id === id && node.job === job)?.effect.src
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+}

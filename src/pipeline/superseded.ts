@@ -1,0 +1,131 @@
+import { Readable } from "node:stream"
+import { text } from "node:stream/consumers"
+import * as z from "zod"
+import { usageError } from "../errors.ts"
+import type { Lease, StateStore, Writer } from "../state/store.ts"
+import type { Detected } from "./detect.ts"
+import { commitTime, compareCommits, type GitOptions } from "./git.ts"
+
+/** Which commit an effect ran for last, kept in the store beside its state. */
+const deployedSchema = z.object({
+  format: z.literal(1),
+  rev: z.string(),
+  ref: z.nullable(z.string()),
+  /** The committer's time, ISO 8601. */
+  committed: z.nullable(z.string()),
+  sequence: z.nullable(z.object({ workflow: z.string(), number: z.int() })),
+  runUrl: z.nullable(z.string()),
+})
+
+export type Deployed = z.infer<typeof deployedSchema>
+
+/** How the commit of this run stands to the one that was deployed last. */
+export type Ancestry = "same" | "ancestor" | "descendant" | "diverged" | "unknown"
+
+/** Why a run must not deploy over a newer one; `undefined` when it may. */
+export function supersededBecause(current: Deployed, last: Deployed, ancestry: Ancestry): string | undefined {
+  const what = `${short(last.rev)}${last.runUrl === null ? "" : ` (${last.runUrl})`}`
+  if (ancestry === "same" || ancestry === "descendant") return undefined
+  if (ancestry === "ancestor") return `${short(current.rev)} is older than ${what}, which was deployed already`
+  // Without git's word, only runs for the same ref, or for two tags, can be put in order.
+  const bothTags = isTag(current.ref) && isTag(last.ref)
+  if (current.ref !== last.ref && !bothTags) return undefined
+  if (current.sequence !== null && last.sequence !== null && current.sequence.workflow === last.sequence.workflow) {
+    return current.sequence.number < last.sequence.number
+      ? `run ${current.sequence.number} of ${current.sequence.workflow} began before run ${last.sequence.number}, which deployed ${what} already`
+      : undefined
+  }
+  if (ancestry === "unknown" && current.committed !== null && last.committed !== null) {
+    return Date.parse(current.committed) < Date.parse(last.committed)
+      ? `${short(current.rev)} was committed before ${what}, which was deployed already`
+      : undefined
+  }
+  return undefined
+}
+
+export type SupersededOptions = {
+  readonly store: StateStore
+  readonly detected: Detected
+  /** The effect's place in the tree. */
+  readonly id: string
+  /** The effect's own lock, held. */
+  readonly lease: Lease
+  readonly git: GitOptions
+  /** Deploy all the same. */
+  readonly allowOlder: boolean
+}
+
+/**
+ * Looks up which commit this effect ran for last. When that was a newer one, says why this run must not go on; otherwise notes
+ * that this commit has begun, so that no older run can follow, even if this one fails half-way.
+ */
+export async function claimDeployment({
+  store,
+  detected,
+  id,
+  lease,
+  git,
+  allowOlder,
+}: SupersededOptions): Promise<string | undefined> {
+  const { repo, writer, sequence } = detected
+  // Without a commit there is no older and no newer.
+  if (repo.rev === null) return undefined
+  const name = deployedName(id)
+  const read = await store.get(name, { lease })
+  const last = read === undefined ? undefined : parseDeployed(name, await text(Readable.from(read.content)))
+  const current: Deployed = {
+    format: 1,
+    rev: repo.rev,
+    ref: repo.ref,
+    committed: (await commitTime(repo.rev, git)) ?? null,
+    sequence: sequence ?? null,
+    runUrl: writer.runUrl ?? null,
+  }
+  if (last !== undefined && !allowOlder) {
+    const ancestry = await compareCommits({ older: current.rev, newer: last.rev }, git)
+    const because = supersededBecause(current, last, ancestry)
+    if (because !== undefined) return because
+  }
+  await note({ store, name, current, lease, writer, base: read?.version.version ?? "absent" })
+  return undefined
+}
+
+/** The state file that remembers an effect's last commit. */
+export function deployedName(id: string): string {
+  return `alcides.deployed.${id}.json`
+}
+
+async function note({
+  store,
+  name,
+  current,
+  lease,
+  writer,
+  base,
+}: {
+  readonly store: StateStore
+  readonly name: string
+  readonly current: Deployed
+  readonly lease: Lease
+  readonly writer: Writer
+  readonly base: number | "absent"
+}): Promise<void> {
+  const content = Readable.from([Buffer.from(`${JSON.stringify(current)}\n`)])
+  await store.put(name, content, { base, writer, lease, message: `deploying ${short(current.rev)}` })
+}
+
+function parseDeployed(name: string, content: string): Deployed {
+  try {
+    return deployedSchema.parse(JSON.parse(content))
+  } catch (cause) {
+    throw usageError({
+      code: "deployed-record-invalid",
+      message: `state file ${name} is not the record of an effect's last commit, or is of a newer Alcides`,
+      hint: `update Alcides, or look at it: alcides state get --name ${name} --file -`,
+      cause,
+    })
+  }
+}
+
+const short = (rev: string): string => rev.slice(0, 7)
+const isTag = (ref: string | null): boolean => ref?.startsWith("refs/tags/") === true
