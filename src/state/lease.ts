@@ -74,11 +74,10 @@ export async function holdLease(store: StateStore, request: HoldRequest, options
       }
     }
   } catch (error) {
-    if (asked.queue) {
-      await store
-        .withdraw(asked.lock, asked.idempotencyKey)
-        .catch(() => log.debug(`could not leave the queue of ${asked.lock}; the place is dropped soon`))
-    }
+    // Also when the answer got lost: the lease may have been granted all the same.
+    await store
+      .withdraw(asked.lock, asked.idempotencyKey)
+      .catch(() => log.debug(`could not leave the queue of ${asked.lock}; the place is dropped soon`))
     throw error
   }
 }

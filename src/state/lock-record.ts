@@ -132,10 +132,12 @@ export function releaseLease(
   return { record: { ...record, leases: leases.filter((lease) => lease.id !== id) }, answer: undefined }
 }
 
-/** Gives up a place in the queue. */
-export function withdrawWaiter(record: LockRecord, idempotencyKey: string): LockRecord {
+/** Takes a request back: its place in the queue, and the lease in case it was granted after all. */
+export function withdrawRequest(record: LockRecord, idempotencyKey: string): LockRecord {
   const queue = record.queue.filter((waiter) => waiter.idempotencyKey !== idempotencyKey)
-  return queue.length === record.queue.length ? record : { ...record, queue }
+  const leases = record.leases.filter((lease) => lease.idempotencyKey !== idempotencyKey)
+  const same = queue.length === record.queue.length && leases.length === record.leases.length
+  return same ? record : { ...record, queue, leases }
 }
 
 /** Ends every lease, and remembers who did that. Those who wait keep their places. */

@@ -117,7 +117,7 @@ export function lockStore({
     },
 
     async withdraw(lock, idempotencyKey) {
-      await updateLock(lock, (record) => ({ record: rules.withdrawWaiter(record, idempotencyKey), answer: undefined }))
+      await updateLock(lock, (record) => ({ record: rules.withdrawRequest(record, idempotencyKey), answer: undefined }))
     },
 
     async renew(leaseId, { ttl, description }) {

@@ -127,7 +127,7 @@ export interface StateStore {
   delete(name: string, options: Omit<PutOptions, "base">): Promise<StateVersion>
 
   acquire(request: LeaseRequest): Promise<LeaseAnswer>
-  /** Gives up the place in the queue that `queue: true` left. */
+  /** Takes a request back: its place in the queue, and its lease in case it was granted after all. */
   withdraw(lock: string, idempotencyKey: string): Promise<void>
   /** Throws `lease-lost` when the lease is no longer held. */
   renew(leaseId: string, options: { readonly ttl: number; readonly description?: string }): Promise<Lease>

@@ -1,0 +1,4 @@
+import { testStateStore } from "../contract.ts"
+import { fileStorage } from "../support/file-storage.ts"
+
+testStateStore("file", fileStorage)
