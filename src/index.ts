@@ -1,4 +1,4 @@
-export { AlcidesError, Exit, usageError, type ErrorDetails, type ExitCode } from "./errors.ts"
+export { AlcidesError, Exit, messageOf, usageError, type ErrorDetails, type ExitCode } from "./errors.ts"
 export type { Log } from "./log.ts"
 export { Secret } from "./secrets/secret.ts"
 export {
@@ -19,6 +19,7 @@ export { noteDecision } from "./pipeline/decision.ts"
 export type { Repo } from "./pipeline/repo.ts"
 export type { Weekday, When } from "./pipeline/when.ts"
 export type { Build, BuildContext } from "./nix/build.ts"
+export { toNixExpression, type NixValue } from "./nix/expression.ts"
 export { mkEffect, type EffectOptions } from "./effect/mk-effect.ts"
 export type {
   Effect,

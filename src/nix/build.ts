@@ -2,6 +2,8 @@
 export type BuildContext = {
   /** Absolute path of a program on PATH, links resolved; `undefined` when it is not there. */
   findProgram(name: string): Promise<string | undefined>
+  /** The environment that Nix will have. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 /** Something that must build before any effect runs. Evaluated and built with the `nix` on PATH. */
@@ -25,8 +27,8 @@ export type Build =
       readonly expression: string | ((context: BuildContext) => Promise<string>)
       /** The files whose mistakes this build would show, absolute. */
       readonly files?: readonly string[]
-      /** The value of NIX_PATH. */
-      readonly nixPath?: string
+      /** The value of NIX_PATH, or a function that makes it. */
+      readonly nixPath?: string | ((context: BuildContext) => Promise<string>)
     }
 
 /** A build, and the folder that its relative paths start from. */

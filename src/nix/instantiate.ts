@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import pLimit from "p-limit"
 import { findProgramHome } from "../exec.ts"
-import { buildLabel, type Build, type BuildRequest } from "./build.ts"
+import { buildLabel, type Build, type BuildContext, type BuildRequest } from "./build.ts"
 import { nixFailure, type NixFailure } from "./failure.ts"
 import { linesOf, requireNix, runNix, type NixOptions } from "./nix.ts"
 
@@ -26,14 +26,20 @@ export async function instantiate(
   await requireNix(options.env)
   const limit = pLimit(options.concurrency ?? availableParallelism())
   const begun = new Map<string, Promise<Omit<Instantiated, "label">>>()
-  const answers = requests.map(async ({ build, src }) => {
-    const evaluation = await evaluationOf(build, { src, env: options.env })
+  const evaluations = await Promise.all(
+    requests.map(async ({ build, src }) => evaluationOf(build, { src, env: options.env })),
+  )
+  const answers = evaluations.map(async (evaluation) => {
     const key = JSON.stringify(evaluation)
     const answer = begun.get(key) ?? limit(async () => evaluate(evaluation, options))
     begun.set(key, answer)
-    return { label: buildLabel(build), ...(await answer) }
+    return answer
   })
-  return Promise.all(answers)
+  const evaluated = await Promise.all(answers)
+  return requests.flatMap(({ build }, index) => {
+    const answer = evaluated[index]
+    return answer === undefined ? [] : [{ label: buildLabel(build), ...answer }]
+  })
 }
 
 type Evaluation = {
@@ -62,10 +68,16 @@ async function evaluationOf(
       return { program: "nix-instantiate", args, input: undefined, nixPath: undefined, files: [file], src }
     }
     case "expression": {
-      const findProgram = async (name: string): Promise<string | undefined> => findProgramHome(name, env["PATH"])
+      const context: BuildContext = { env, findProgram: async (name) => findProgramHome(name, env["PATH"]) }
       const { expression, nixPath, files = [] } = build
-      const input = typeof expression === "string" ? expression : await expression({ findProgram })
-      return { program: "nix-instantiate", args: ["--show-trace", "-"], input, nixPath, files, src }
+      return {
+        program: "nix-instantiate",
+        args: ["--show-trace", "-"],
+        input: typeof expression === "function" ? await expression(context) : expression,
+        nixPath: typeof nixPath === "function" ? await nixPath(context) : nixPath,
+        files,
+        src,
+      }
     }
   }
 }
