@@ -1,7 +1,8 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings"
 import { failureOf, formatFailure } from "./errors.ts"
-import type { Io } from "./io.ts"
+import type { Io, World } from "./io.ts"
 import { Exit } from "../errors.ts"
+import { createRedactor } from "../secrets/redactor.ts"
 import { version } from "../version.ts"
 
 type Entry = {
@@ -98,7 +99,7 @@ function configure(command: CommandUnknownOpts, parent: CommandUnknownOpts): Com
 }
 
 /** Runs one command line and returns the code to exit with. Throws nothing. */
-export async function main(typed: readonly string[], world: Omit<Io, "exit">): Promise<number> {
+export async function main(typed: readonly string[], world: World): Promise<number> {
   let exitCode: number = Exit.done
   const args = typed[0] === "help" ? [...typed.slice(1), "--help"] : typed
   // What follows `--` belongs to another program.
@@ -106,6 +107,7 @@ export async function main(typed: readonly string[], world: Omit<Io, "exit">): P
   const io: Io = {
     ...world,
     env: flags.includes("--no-color") ? { ...world.env, NO_COLOR: "1" } : world.env,
+    redactor: createRedactor(),
     exit: (code) => void (exitCode = code),
   }
   let program: CommandUnknownOpts | undefined
@@ -120,7 +122,8 @@ export async function main(typed: readonly string[], world: Omit<Io, "exit">): P
     if (error instanceof CommanderError && error.code === "commander.help") return Exit.usage
     if (isClosed(io.stdout)) return exitCode
     const failure = failureOf(error, program === undefined ? "alcides" : pathOf(program, args))
-    io.stderr.write(`${flags.includes("--json") ? JSON.stringify({ error: failure }) : formatFailure(failure)}\n`)
+    const text = flags.includes("--json") ? JSON.stringify({ error: failure }) : formatFailure(failure)
+    io.stderr.write(`${io.redactor.redact(text)}\n`)
     return failure.exit
   }
 }

@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises"
+import { dirname } from "node:path"
 import { cleanEnvironment } from "../effect/environment.ts"
 import { usageError } from "../errors.ts"
 import { findProgram } from "../exec.ts"
@@ -7,9 +8,11 @@ import { gitTokenOf } from "../secrets/git-token.ts"
 import { grantSecrets, type Grants } from "../secrets/grant.ts"
 import { locateSecrets, readSecrets } from "../secrets/location.ts"
 import { openStore, storeUrl } from "../state/open.ts"
-import type { StateStore } from "../state/store.ts"
+import { parseProject } from "../state/names.ts"
+import type { Project, StateStore } from "../state/store.ts"
 import { detectRepo, type Detected, type RefFlags } from "./detect.ts"
 import { findPipelineFile, loadPipeline, pipelineFailed } from "./load.ts"
+import type { PipelineSettings } from "./pipeline.ts"
 import { namedProject, projectOf } from "./project.ts"
 import { findEffect, flattenPipeline, type BuildNode, type EffectNode, type FlatPipeline, type Job } from "./tree.ts"
 
@@ -65,9 +68,9 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const jobs = chooseJobs(flat, onSchedule)
   const nodes = flat.effects.filter(({ job }) => jobs.includes(job))
   const selected = only.length === 0 ? nodes : only.map((name) => findEffect(nodes, name))
-  const project = namedProject({ flag: options.project ?? pipeline.settings.project, env }) ?? projectOf(detected.repo)
+  const project = namedProject({ flag: options.project, env }) ?? configuredProject(pipeline.settings, detected)
   const store = await openStore(
-    storeUrl({ flag: options.store, env, configured: pipeline.settings.store, cwd }),
+    chooseStore({ flag: options.store, env, cwd, file, settings: pipeline.settings }),
     project,
   )
   const secrets = await readSecrets(locateSecrets({ flag: options.secrets, env, cwd, project }))
@@ -145,6 +148,27 @@ async function evaluate<T>({ file, define }: { readonly file: string; readonly d
   }
 }
 
+// What CI or git say is about this very checkout; the pipeline file speaks where they cannot.
+function configuredProject({ project }: PipelineSettings, { repo }: Detected): Project {
+  const known = repo.site !== null && repo.owner !== null && repo.name !== null
+  return known || project === undefined ? projectOf(repo) : parseProject(project)
+}
+
+function chooseStore({
+  flag,
+  env,
+  cwd,
+  file,
+  settings,
+}: Pick<PrepareOptions, "env" | "cwd"> & {
+  readonly flag: string | undefined
+  readonly file: string
+  readonly settings: PipelineSettings
+}): string {
+  const chosen = (flag ?? env["ALCIDES_STATE"] ?? "") !== ""
+  return storeUrl({ flag, env, configured: settings.store, cwd: chosen ? cwd : dirname(file) })
+}
+
 function chooseJobs({ jobs }: FlatPipeline, onSchedule: string | undefined): readonly Job[] {
   if (onSchedule === undefined) return jobs.filter(({ kind }) => kind === "onPush")
   const found = jobs.filter(({ kind, name }) => kind === "onSchedule" && name === onSchedule)
@@ -164,4 +188,12 @@ function srcOf({ id, job }: BuildNode, nodes: readonly EffectNode[]): string | u
 
 async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+}
+
+/** The part of a pipeline that these effects are, by name or place; all of it when none is named. Throws `effect-unknown`. */
+export function narrow(prepared: Prepared, names: readonly string[]): Prepared {
+  if (names.length === 0) return prepared
+  const nodes = prepared.effects.map(({ node }) => node)
+  const wanted = new Set(names.map((name) => findEffect(nodes, name)))
+  return { ...prepared, effects: prepared.effects.filter(({ node }) => wanted.has(node)), builds: [] }
 }

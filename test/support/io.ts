@@ -1,6 +1,6 @@
 import { PassThrough, Readable } from "node:stream"
 import { text } from "node:stream/consumers"
-import type { Io } from "../../src/cli/io.ts"
+import type { World } from "../../src/cli/io.ts"
 
 export type CliResult = { readonly exit: number; readonly stdout: string; readonly stderr: string }
 
@@ -18,7 +18,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   const stderr = new PassThrough()
   const out = text(stdout)
   const err = text(stderr)
-  const io: Omit<Io, "exit"> = {
+  const io: World = {
     env: options.env ?? {},
     cwd: options.cwd ?? process.cwd(),
     stdin: Readable.from(options.input === undefined ? [] : [Buffer.from(options.input)]),

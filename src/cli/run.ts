@@ -1,0 +1,79 @@
+import type { RunSettings } from "../pipeline/run-one.ts"
+import { failureOf, formatFailure } from "./errors.ts"
+import { examples } from "./help.ts"
+import type { Io } from "./io.ts"
+import { listOption, pipelineCommand, pipelineLog, prepareOptions } from "./pipeline-options.ts"
+
+export const runCommand = (io: Io) =>
+  pipelineCommand("run")
+    .description("Prebuild everything; only if all is green, run the effects whose condition holds.")
+    .option(
+      "--only <effects>",
+      "run only these effects, if their condition holds (repeatable, or with commas)",
+      listOption,
+    )
+    .option("--dry-run", "do everything up to the first effect, and nothing after it")
+    .option("--no-wait", "fail with exit code 6 when a lock is held, instead of waiting")
+    .option("--allow-older", "deploy although a newer commit was deployed already")
+    .option("--json", "the report as one object on the standard output")
+    .addHelpText(
+      "after",
+      examples(
+        "alcides run",
+        "alcides run --dry-run",
+        "alcides run --only neat-network",
+        "alcides run --on-schedule nightly",
+      ),
+    )
+    .action((flags) => runPipelineCommand(io, flags))
+
+export type RunFlags = Parameters<typeof prepareOptions>[1] & {
+  readonly only?: readonly string[] | undefined
+  readonly dryRun?: true | undefined
+  readonly wait: boolean
+  readonly allowOlder?: true | undefined
+  readonly json?: true | undefined
+  readonly verbose?: true | undefined
+}
+
+/** What `run` and `effect run` do. */
+export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void> {
+  const { prepare, validateEffects } = await import("../pipeline/prepare.ts")
+  const { exitOf, keptFolder, prebuildAll, privateParent, runPipeline } = await import("../pipeline/run.ts")
+  const { env, signal, redactor } = io
+  const log = pipelineLog(io, flags.verbose === true)
+  const prepared = await prepare({ ...prepareOptions(io, flags), only: flags.only ?? [] })
+  await validateEffects(prepared, env)
+
+  if (flags.dryRun === true) {
+    const { makePlan } = await import("../pipeline/plan.ts")
+    const { formatPlan } = await import("./plan-text.ts")
+    const builds = await prebuildAll(prepared, { env, signal, redactor, log })
+    const plan = await makePlan(prepared)
+    io.stdout.write(redactor.redact(flags.json === true ? `${JSON.stringify(plan, null, 2)}\n` : formatPlan(io, plan)))
+    log.info(`dry run: ${builds === 0 ? "nothing to build" : "everything builds"}, and no effect was run`)
+    return
+  }
+
+  const settings: RunSettings = {
+    env,
+    log,
+    redactor,
+    signal,
+    wait: flags.wait,
+    allowOlder: flags.allowOlder === true,
+    privateParent: privateParent(env),
+    keptFolder: keptFolder(env),
+  }
+  const report = await runPipeline(prepared, settings)
+  const { formatReport, reportJson } = await import("./report-text.ts")
+  const exit = exitOf(report)
+  if (flags.json === true) {
+    io.stdout.write(redactor.redact(`${JSON.stringify(reportJson(prepared, report, exit), null, 2)}\n`))
+  } else {
+    for (const { error } of report.effects)
+      if (error !== undefined) io.stderr.write(`${redactor.redact(formatFailure(failureOf(error)))}\n`)
+    io.stdout.write(redactor.redact(formatReport(io, report)))
+  }
+  io.exit(exit)
+}
