@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises"
 import { isTerminal } from "./color.ts"
 import type { Io } from "./io.ts"
 import { AlcidesError, usageError } from "../errors.ts"
-import { printable } from "./width.ts"
+import { printable } from "./printable.ts"
 
 /** Asks on the terminal before something that is hard to undo. Throws `confirmation-needed` without a terminal, `declined` at a no. */
 export async function confirm({

@@ -1,5 +1,6 @@
 import { CommanderError } from "@commander-js/extra-typings"
 import { AlcidesError, Exit, messageOf } from "../errors.ts"
+import { printable } from "./printable.ts"
 
 export type Failure = {
   readonly code: string
@@ -38,13 +39,13 @@ function usageFailure(error: CommanderError, command: string): Failure {
 /** The two lines that a person reads, with the detail between them. */
 export function formatFailure({ message, hint, detail }: Failure): string {
   return [
-    `alcides: ${message}`,
+    `alcides: ${printable(message)}`,
     ...(detail === undefined
       ? []
       : detail
           .trimEnd()
           .split("\n")
           .map((line) => `  | ${line}`)),
-    ...(hint === undefined ? [] : [`  hint: ${hint}`]),
+    ...(hint === undefined ? [] : [`  hint: ${printable(hint)}`]),
   ].join("\n")
 }

@@ -1,5 +1,6 @@
 import { paint, type Color } from "./color.ts"
-import { displayWidth, printable } from "./width.ts"
+import { printable } from "./printable.ts"
+import { displayWidth } from "./width.ts"
 
 export type Column = { readonly title: string; readonly align?: "left" | "right" }
 

@@ -1,9 +1,10 @@
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { printable } from "../../src/cli/printable.ts"
 import { formatSize } from "../../src/cli/size.ts"
 import { formatTable } from "../../src/cli/table.ts"
 import { formatTime } from "../../src/cli/time.ts"
-import { displayWidth, printable } from "../../src/cli/width.ts"
+import { displayWidth } from "../../src/cli/width.ts"
 
 const columns = [{ title: "name" }, { title: "size", align: "right" }, { title: "by" }] as const
 

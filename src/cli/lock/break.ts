@@ -1,0 +1,40 @@
+import { Command } from "@commander-js/extra-typings"
+import { describeLease } from "../../state/failures.ts"
+import { assertLockName, formatProject } from "../../state/names.ts"
+import { confirm } from "../confirm.ts"
+import { examples } from "../help.ts"
+import type { Io } from "../io.ts"
+import { printable } from "../printable.ts"
+import { projectOption } from "../project-option.ts"
+import { openProjectStore, storeOption } from "../store-options.ts"
+import { currentWriter } from "../writer.ts"
+import { nameOption } from "./options.ts"
+
+export const breakCommand = (io: Io) =>
+  new Command("break")
+    .description(
+      "End every lease on a lock whose holder is dead. A holder that lives is ended, and cannot write any more.",
+    )
+    .addOption(nameOption())
+    .option("--reason <text>", "kept beside your name, for the others")
+    .option("--yes", "do not ask")
+    .addOption(projectOption())
+    .addOption(storeOption())
+    .option("--json", "the ended leases as an array")
+    .addHelpText("after", examples('alcides lock break --name production --reason "the runner was lost"'))
+    .action(async ({ name, reason, yes, json, ...where }) => {
+      assertLockName(name)
+      const store = await openProjectStore(io, where)
+      const leases = (await store.locks()).find(({ lock }) => lock === name)?.leases ?? []
+      if (leases.length > 0) {
+        const holders = leases.map(describeLease).join("; ")
+        const question = `break the lock ${name} of ${formatProject(store.project)}, held by ${holders}?`
+        await confirm({ io, question, yes })
+      }
+      const { by } = await currentWriter(io, store.project)
+      const ended = leases.length === 0 ? [] : await store.break(name, { by, ...(reason !== undefined && { reason }) })
+      if (json === true) io.stdout.write(`${JSON.stringify(ended, undefined, 2)}\n`)
+      else if (ended.length === 0) io.stderr.write(`the lock ${name} is not held; there is nothing to break\n`)
+      for (const lease of ended)
+        io.stderr.write(`lock ${name} broken; it was held by ${printable(describeLease(lease))}\n`)
+    })

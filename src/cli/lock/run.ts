@@ -1,0 +1,68 @@
+import { basename } from "node:path"
+import { Command } from "@commander-js/extra-typings"
+import { createLog } from "../../log.ts"
+import { defaultTtl, holdLease } from "../../state/lease.ts"
+import { definedOnly } from "../environment.ts"
+import { examples } from "../help.ts"
+import type { Io } from "../io.ts"
+import { projectOption } from "../project-option.ts"
+import { openProjectStore, storeOption } from "../store-options.ts"
+import { currentWriter } from "../writer.ts"
+import { parentLease } from "./lease-id.ts"
+import { nameOption, nonExclusiveOption, noWaitOption, ttlOption } from "./options.ts"
+import { tellWaiting } from "./waiting.ts"
+
+export const runCommand = (io: Io) =>
+  new Command("run")
+    .description("Run a program while holding a lock, and exit with its exit code.")
+    .argument("<command...>", "the program and its arguments, best after --")
+    .passThroughOptions()
+    .addOption(nameOption())
+    .option("--description <text>", "for those who wait meanwhile (default: alcides lock run COMMAND)")
+    .addOption(nonExclusiveOption())
+    .addOption(noWaitOption())
+    .addOption(
+      ttlOption("how long the lease outlives a machine that crashed; it is renewed as long as COMMAND runs").default(
+        defaultTtl,
+      ),
+    )
+    .addOption(projectOption())
+    .addOption(storeOption())
+    .addHelpText(
+      "after",
+      examples(
+        "alcides lock run --name production -- ./deploy.sh --all",
+        "alcides lock run --name nixops -- nixops deploy -d foo",
+      ),
+    )
+    .action(async ([program = "", ...args], { name, description, nonExclusive, wait, ttl, ...where }) => {
+      const store = await openProjectStore(io, where)
+      const { requireProgram } = await import("../../exec/find.ts")
+      await requireProgram(program, io.env["PATH"])
+      const parent = parentLease(io)
+      const log = createLog({ stream: io.stderr, redact: (line) => line })
+      const held = await holdLease(
+        store,
+        {
+          lock: name,
+          exclusive: nonExclusive !== true,
+          description: description ?? `alcides lock run ${basename(program)}`,
+          holder: await currentWriter(io, store.project),
+          ttl,
+          ...(parent !== undefined && { parent }),
+        },
+        { wait, log, signal: io.signal, onWaiting: tellWaiting(io, name) },
+      )
+      try {
+        const { runAttached } = await import("../../exec.ts")
+        const { id } = held.lease
+        const exitCode = await runAttached(program, args, {
+          env: { ...definedOnly(io.env), ALCIDES_LOCK_LEASE_ID: id, HERCULES_CI_LOCK_LEASE_ID: id },
+          signal: AbortSignal.any([io.signal, held.signal]),
+          // Whatever COMMAND made of its end: it did not have the lock all the time.
+        }).finally(() => held.signal.throwIfAborted())
+        io.exit(exitCode)
+      } finally {
+        await held.release()
+      }
+    })

@@ -1,0 +1,40 @@
+import { Command } from "@commander-js/extra-typings"
+import { rm } from "node:fs/promises"
+import { pipeline } from "node:stream/promises"
+import { absentState } from "./absent.ts"
+import { writeWhole } from "./output.ts"
+import { nameOption, versionArgument } from "./options.ts"
+import { examples } from "../help.ts"
+import type { Io } from "../io.ts"
+import { projectOption } from "../project-option.ts"
+import { openProjectStore, storeOption } from "../store-options.ts"
+
+export const getCommand = (io: Io) =>
+  new Command("get")
+    .description("Fetch a state file, the current version or an older one.")
+    .addOption(nameOption())
+    .requiredOption("--file <file>", "where to write it, whole or not at all; - is the standard output")
+    .option("--version <int>", "an older version, see `alcides state history`", versionArgument)
+    .option("--allow-missing", "a state file that is absent is no failure: exit 0, and FILE does not exist afterwards")
+    .addOption(projectOption())
+    .addOption(storeOption())
+    .addHelpText(
+      "after",
+      examples(
+        "alcides state get --name nixops-foo.json --file -",
+        "alcides state get --name nixops-foo.json --file old.json --version 3",
+      ),
+    )
+    .action(async ({ name, file, version, allowMissing, ...where }) => {
+      const store = await openProjectStore(io, where)
+      const found = await store.get(name, { ...(version !== undefined && { version }) })
+      if (found === undefined) {
+        const absent = await absentState(store, { name, version })
+        if (allowMissing !== true || absent.code !== "state-absent") throw absent
+        if (file !== "-") await rm(file, { force: true })
+        return
+      }
+      const { content } = found
+      if (file === "-") await pipeline(content, io.stdout, { end: false, signal: io.signal })
+      else await writeWhole(file, { content, signal: io.signal })
+    })

@@ -1,0 +1,60 @@
+import { Command } from "@commander-js/extra-typings"
+import { absentState } from "./absent.ts"
+import { nameOption } from "./options.ts"
+import { hasColor } from "../color.ts"
+import { examples } from "../help.ts"
+import type { Io } from "../io.ts"
+import { projectOption } from "../project-option.ts"
+import { formatSize } from "../size.ts"
+import { openProjectStore, storeOption } from "../store-options.ts"
+import { formatTable } from "../table.ts"
+import { formatTime } from "../time.ts"
+import type { StateVersion } from "../../state/store.ts"
+
+export const historyCommand = (io: Io) =>
+  new Command("history")
+    .description("Show the versions of a state file, newest first.")
+    .addOption(nameOption())
+    .addOption(projectOption())
+    .addOption(storeOption())
+    .option("--json", "an array of versions, newest first")
+    .addHelpText("after", examples("alcides state history --name nixops-foo.json"))
+    .action(async ({ name, json, ...where }) => {
+      const store = await openProjectStore(io, where)
+      const versions = await store.history(name)
+      if (versions === undefined) throw await absentState(store, { name })
+      io.stdout.write(
+        json === true
+          ? `${JSON.stringify(versions, undefined, 2)}\n`
+          : formatTable({
+              columns: [
+                { title: "version", align: "right" },
+                { title: "created" },
+                { title: "size", align: "right" },
+                { title: "sha256" },
+                { title: "by" },
+                { title: "rev" },
+                { title: "message" },
+              ],
+              rows: versions.map(rowOf),
+              color: hasColor(io, io.stdout),
+            }),
+      )
+    })
+
+function rowOf(version: StateVersion): readonly string[] {
+  const { created, size, sha256, writer, deleted } = version
+  return [
+    String(version.version),
+    formatTime(created),
+    ...(deleted === true ? ["", ""] : [formatSize(size), sha256.slice(0, 12)]),
+    writer.by,
+    writer.rev?.slice(0, 7) ?? "",
+    remark(version),
+  ]
+}
+
+function remark({ deleted, rollbackOf, message }: StateVersion): string {
+  const kind = deleted === true ? "deleted" : rollbackOf === undefined ? undefined : `rollback to ${rollbackOf}`
+  return [kind, message].filter((part) => part !== undefined).join(": ")
+}

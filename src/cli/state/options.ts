@@ -1,0 +1,20 @@
+import { Option } from "@commander-js/extra-typings"
+import { usageError } from "../../errors.ts"
+
+/** `--name`, which every command on one state file needs. */
+export const nameOption = () =>
+  new Option("--name <name>", "the state file's name, such as nixops-foo.json").makeOptionMandatory()
+
+export const messageOption = () => new Option("--message <message>", "a word on why, for `alcides state history`")
+
+export const noWaitOption = () => new Option("--no-wait", "exit 6 at once when another run holds the state file")
+
+/** A version as typed. Throws `version-invalid`. */
+export function versionArgument(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  throw usageError({
+    code: "version-invalid",
+    message: `${JSON.stringify(text)} is no version`,
+    hint: "versions count 1, 2, 3 …; `alcides state history` lists them",
+  })
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from "node:crypto"
+import { createWriteStream } from "node:fs"
+import { open, realpath, rename, rm, stat } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+import { pipeline } from "node:stream/promises"
+import { AlcidesError, usageError } from "../../errors.ts"
+
+export type Output = {
+  readonly content: AsyncIterable<Uint8Array>
+  readonly signal: AbortSignal
+}
+
+/**
+ * Writes a file whole or not at all, readable by its owner alone. A pipe or a device is written as it is.
+ * Throws `file-not-writable`.
+ */
+export async function writeWhole(file: string, output: Output): Promise<void> {
+  const target = await realpath(file).catch(() => file)
+  const found = await stat(target).catch(() => undefined)
+  if (found !== undefined && !found.isFile() && !found.isDirectory()) return writeInto(target, output)
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`)
+  try {
+    const handle = await open(temporary, "wx", 0o600)
+    try {
+      await pipeline(output.content, handle.createWriteStream({ autoClose: false }), { signal: output.signal })
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, target)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw asFileError(error, file)
+  }
+}
+
+async function writeInto(device: string, { content, signal }: Output): Promise<void> {
+  try {
+    await pipeline(content, createWriteStream(device), { signal })
+  } catch (error) {
+    throw asFileError(error, device)
+  }
+}
+
+const causes: Readonly<Record<string, string>> = {
+  ENOENT: "its folder does not exist",
+  ENOTDIR: "a part of its path is no folder",
+  EISDIR: "it is a folder",
+  EACCES: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+}
+
+// What the operating system says of the file is told in our words; what the store says passes as it is.
+function asFileError(error: unknown, file: string): unknown {
+  if (error instanceof AlcidesError || !(error instanceof Error) || !("code" in error) || !("syscall" in error))
+    return error
+  const code = String(error.code)
+  const details = {
+    code: "file-not-writable",
+    message: `${file} cannot be written: ${causes[code] ?? error.message}`,
+    hint: "name a file in a folder that exists and that you may write",
+    cause: error,
+  }
+  return code === "ENOSPC" || code === "EIO" ? new AlcidesError(details) : usageError(details)
+}

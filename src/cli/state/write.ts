@@ -1,0 +1,55 @@
+import { createLog } from "../../log.ts"
+import { holdLease } from "../../state/lease.ts"
+import { stateLock } from "../../state/names.ts"
+import type { Lease, StateStore, StateVersion, Writer } from "../../state/store.ts"
+import type { Io } from "../io.ts"
+import { parentLease } from "../lock/lease-id.ts"
+import { tellWaiting } from "../lock/waiting.ts"
+import { formatSize } from "../size.ts"
+import { currentWriter } from "../writer.ts"
+
+export type Write = {
+  readonly store: StateStore
+  readonly name: string
+  /** For those who wait meanwhile. */
+  readonly description: string
+  readonly wait: boolean
+}
+
+/** Holds the state file's lock for the time of one write. */
+export async function writeUnderLease(
+  io: Io,
+  { store, name, description, wait }: Write,
+  write: (options: { readonly writer: Writer; readonly lease: Lease }) => Promise<StateVersion>,
+): Promise<StateVersion> {
+  const writer = await currentWriter(io, store.project)
+  const parent = parentLease(io)
+  const lock = stateLock(name)
+  const log = createLog({ stream: io.stderr, redact: (line) => line })
+  const held = await holdLease(
+    store,
+    { lock, exclusive: true, description, holder: writer, ...(parent !== undefined && { parent }) },
+    { wait, log, signal: io.signal, onWaiting: tellWaiting(io, lock) },
+  )
+  try {
+    return await write({ writer, lease: held.lease })
+  } finally {
+    await held.release()
+  }
+}
+
+/** Says what was written: a line for people, or with `--json` the version as an object. */
+export function tellWritten(
+  io: Io,
+  {
+    name,
+    version,
+    json,
+  }: { readonly name: string; readonly version: StateVersion; readonly json: boolean | undefined },
+): void {
+  const { version: number, size, sha256, rollbackOf, deleted } = version
+  const content = deleted === true ? "deleted" : `${formatSize(size)}, sha256 ${sha256}`
+  const origin = rollbackOf === undefined ? "" : `, the content of version ${rollbackOf}`
+  if (json === true) io.stdout.write(`${JSON.stringify({ name, ...version }, undefined, 2)}\n`)
+  else io.stderr.write(`state ${name}: version ${number}, ${content}${origin}\n`)
+}
