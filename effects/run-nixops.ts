@@ -1,21 +1,9 @@
-import { chmod, copyFile, rename } from "node:fs/promises"
 import { join } from "node:path"
 import * as z from "zod"
-import {
-  messageOf,
-  mkEffect,
-  toNixExpression,
-  usageError,
-  type Effect,
-  type EffectContext,
-  type EffectOptions,
-  type Json,
-  type SecretsMap,
-  type StateFile,
-} from "alcides"
+import { mkEffect, type Effect, type EffectOptions, type Json, type SecretsMap } from "alcides"
 import { changesTheWorld, deployArguments, type NixOpsAction } from "./nixops/action.ts"
+import { checkDeployment, deploymentState, exportDeployment, openDeployment } from "./nixops/deployment.ts"
 import { assertNetworkFiles } from "./nixops/network-files.ts"
-import { exportInvalid, readExport } from "./nixops/nixops-export.ts"
 import { assertOptions, commonOptions, deploymentName, networkArgs, networkFiles } from "./nixops/options.ts"
 import { networkBuild } from "./nixops/prebuilt.ts"
 
@@ -88,8 +76,6 @@ export function runNixOps<const M extends SecretsMap = Record<never, never>>(opt
     ...others
   } = options
   const changes = changesTheWorld(action)
-  const access = changes ? "write" : "read"
-  const missingMeans = changes ? "a new deployment will be created" : "a new deployment would be created"
   const prebuilt = [...networkFiles, ...prebuildOnlyNetworkFiles]
   const deployed = [...networkFiles, ...deployOnlyNetworkFiles]
   const deployment = { name, stateName, knownHostsName, files: deployed.map((file) => join(src, file)), networkArgs }
@@ -98,10 +84,7 @@ export function runNixOps<const M extends SecretsMap = Record<never, never>>(opt
     ...others,
     name: `nixops-${name}`,
     src,
-    state: [
-      { name: stateName, access, onMissing: onMissingState, missingMeans },
-      { name: knownHostsName, access, mayBeEmpty: true },
-    ],
+    state: deploymentState({ stateName, knownHostsName, onMissingState, changes }),
     inputs: ["nix", "nixops", ...(others.inputs ?? [])],
     env: { ...(NIX_PATH !== undefined && { NIX_PATH }), ...others.env },
     ...(prebuild && {
@@ -115,13 +98,14 @@ export function runNixOps<const M extends SecretsMap = Record<never, never>>(opt
     }),
     validate: (context) => assertNetworkFiles([...new Set([...prebuilt, ...deployed])], context),
     getState: (context) => openDeployment(context, deployment),
-    ...(priorCheck !== false && { priorCheck: priorCheck ?? check }),
+    ...(priorCheck !== false && { priorCheck: priorCheck ?? checkDeployment }),
     async effect({ run }) {
       await run("nixops", ["--version"])
       await run("nixops", deployArguments({ action, allowReboot, allowRecreate }))
     },
     ...(changes && { putState: (context) => exportDeployment(context, deployment) }),
-    ...(effectCheck !== false && (changes || effectCheck !== undefined) && { effectCheck: effectCheck ?? check }),
+    ...(effectCheck !== false &&
+      (changes || effectCheck !== undefined) && { effectCheck: effectCheck ?? checkDeployment }),
   })
 }
 
@@ -134,79 +118,3 @@ const optionsSchema = z.strictObject({
   stateName: z.optional(z.string()),
   knownHostsName: z.optional(z.string()),
 })
-
-type Deployment = {
-  readonly name: string
-  readonly stateName: string
-  readonly knownHostsName: string
-  /** Absolute. */
-  readonly files: readonly string[]
-  readonly networkArgs: { readonly [name: string]: Json }
-}
-
-async function check({ run }: EffectContext): Promise<void> {
-  await run("nixops", ["check"])
-}
-
-// Nothing but this one deployment is ever in the private database, so that no command has to name it.
-async function openDeployment(
-  { home, stateDir, stateFile, run, setEnv }: EffectContext,
-  { name, stateName, knownHostsName, files, networkArgs }: Deployment,
-): Promise<void> {
-  setEnv("NIXOPS_STATE", join(stateDir, "deployments.nixops"))
-  await copyKnownHosts(stateFile(knownHostsName).path, knownHostsOf(home))
-
-  const state = stateFile(stateName)
-  if (state.version === "absent") {
-    await run("nixops", ["create", "--deployment", name, ...files])
-  } else {
-    await assertExport(state)
-    await run("nixops", ["import", "--include-keys"], { inputFile: state.path })
-    await run("nixops", ["modify", ...files])
-  }
-  const args = Object.entries(networkArgs).flatMap(([arg, value]) => ["--arg", arg, toNixExpression(value)])
-  if (args.length > 0) await run("nixops", ["set-args", ...args])
-}
-
-async function exportDeployment(
-  { home, stateDir, stateFile, run }: EffectContext,
-  { stateName, knownHostsName }: Deployment,
-): Promise<void> {
-  const state = stateFile(stateName)
-  const fresh = join(stateDir, "export.json")
-  await run("nixops", ["export"], { outputFile: fresh })
-  const before = state.version === "absent" ? undefined : await readExport(state.path)
-  const after = await readExport(fresh).catch((error: unknown) => {
-    throw exportInvalid(messageOf(error))
-  })
-  if (before !== undefined && before.uuid !== after.uuid) {
-    throw exportInvalid(`it is deployment ${after.uuid}, and ${before.uuid} was opened`)
-  }
-  await rename(fresh, state.path)
-  await copyKnownHosts(knownHostsOf(home), stateFile(knownHostsName).path)
-}
-
-async function assertExport({ path, name, version }: StateFile): Promise<void> {
-  try {
-    await readExport(path)
-  } catch (error) {
-    throw usageError({
-      code: "nixops-state-invalid",
-      message: `version ${version} of state file ${name} is no export of one NixOps deployment: ${messageOf(error)}`,
-      hint: "choose another stateName, or put back a good version: alcides state rollback",
-      cause: error,
-    })
-  }
-}
-
-const knownHostsOf = (home: string): string => join(home, ".ssh", "known_hosts")
-
-// There is none before the first machine is known.
-async function copyKnownHosts(from: string, to: string): Promise<void> {
-  try {
-    await copyFile(from, to)
-    await chmod(to, 0o600)
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error
-  }
-}

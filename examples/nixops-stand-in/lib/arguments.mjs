@@ -70,7 +70,9 @@ export function parseArguments([command, ...args], { generation }) {
   if (command === "--version") return { command: "version", options: {}, positional: [] }
   const known = commands[command]
   if (known === undefined) {
-    throw new UsageError(`argument operation: invalid choice: '${command}' (choose from ${Object.keys(commands).join(", ")})`)
+    throw new UsageError(
+      `argument operation: invalid choice: '${command}' (choose from ${Object.keys(commands).join(", ")})`,
+    )
   }
   const table = { ...common, ...known.options, ...(generation === 2 && { network: { values: 1 } }) }
   const options = {}
@@ -89,7 +91,8 @@ export function parseArguments([command, ...args], { generation }) {
     if (inline !== undefined) args.unshift(inline)
     const [long, { values = 0, repeated }] = entry
     const taken = values === "many" ? takeMany(args) : args.splice(0, values)
-    if (taken.length < (values === "many" ? 1 : values)) throw new UsageError(`argument --${long}: expected ${values} argument(s)`)
+    if (taken.length < (values === "many" ? 1 : values))
+      throw new UsageError(`argument --${long}: expected ${values} argument(s)`)
     const value = values === 0 ? true : values === 1 ? taken[0] : taken
     options[long] = repeated ? [...(options[long] ?? []), value] : value
   }

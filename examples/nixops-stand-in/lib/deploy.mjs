@@ -14,7 +14,9 @@ export function deploy(deployment, options, { save, log }) {
   for (const [name, { type }] of Object.entries(definitions)) {
     const { type: recorded } = (attrs.resources[name] ??= { type, index: String(freeIndex(attrs.resources)) })
     if (recorded !== type) {
-      throw new Error(`the type of resource ‘${name}’ changed from ‘${recorded}’ to ‘${type}’, which is currently unsupported`)
+      throw new Error(
+        `the type of resource ‘${name}’ changed from ‘${recorded}’ to ‘${type}’, which is currently unsupported`,
+      )
     }
   }
   for (const [name, resource] of Object.entries(attrs.resources)) {
@@ -24,7 +26,8 @@ export function deploy(deployment, options, { save, log }) {
   save()
 
   if (options["plan-only"]) {
-    for (const name of selected) log(`${name}> ${attrs.resources[name].vmId === undefined ? "will be created" : "is unchanged"}`)
+    for (const name of selected)
+      log(`${name}> ${attrs.resources[name].vmId === undefined ? "will be created" : "is unchanged"}`)
     return
   }
   if (!options["dry-run"] && !options["build-only"]) create({ deployment, definitions, selected, options, save, log })
@@ -49,7 +52,9 @@ export function selection(names, { include, exclude = [] }) {
 }
 
 function definitionsOf({ machines, resources }) {
-  const others = Object.entries(resources).flatMap(([type, byName]) => Object.keys(byName).map((name) => [name, { type }]))
+  const others = Object.entries(resources).flatMap(([type, byName]) =>
+    Object.keys(byName).map((name) => [name, { type }]),
+  )
   const hosts = Object.entries(machines).map(([name, machine]) => [name, { type: machine.targetEnv, machine }])
   return Object.fromEntries([...others, ...hosts])
 }
@@ -66,7 +71,8 @@ function create({ deployment: { attrs }, definitions, selected, options, save, l
     const resource = attrs.resources[name]
     try {
       if (resource.vmId !== undefined && !machineExists(resource.vmId)) {
-        if (!options["allow-recreate"]) throw new Error(`machine ‘${name}’ has disappeared; use ‘--allow-recreate’ to create it again`)
+        if (!options["allow-recreate"])
+          throw new Error(`machine ‘${name}’ has disappeared; use ‘--allow-recreate’ to create it again`)
         log(`${name}> has disappeared; creating it again`)
         delete resource.vmId
       }
@@ -84,7 +90,8 @@ function create({ deployment: { attrs }, definitions, selected, options, save, l
       errors.push(error)
     }
   }
-  if (errors.length > 0) throw new Error(errors.length === 1 ? errors[0].message : `Multiple exceptions (${errors.length})`)
+  if (errors.length > 0)
+    throw new Error(errors.length === 1 ? errors[0].message : `Multiple exceptions (${errors.length})`)
 }
 
 function activate({ attrs, definitions, machines, options, save, log }) {
@@ -95,10 +102,17 @@ function activate({ attrs, definitions, machines, options, save, log }) {
     }
     const { needsReboot } = definitions[name].machine.standIn
     if (needsReboot && !options["allow-reboot"]) {
-      throw new Error(`the new configuration requires a reboot of ‘${name}’ to take effect (hint: use ‘--allow-reboot’)`)
+      throw new Error(
+        `the new configuration requires a reboot of ‘${name}’ to take effect (hint: use ‘--allow-reboot’)`,
+      )
     }
-    log(`${name}> ${options.boot ? "configuration set for the next boot" : "activation finished successfully"}${needsReboot ? ", rebooting" : ""}`)
-    Object.assign(attrs.resources[name], { configsPath: attrs.configsPath, toplevel: `${basename(attrs.configsPath)}/${name}` })
+    log(
+      `${name}> ${options.boot ? "configuration set for the next boot" : "activation finished successfully"}${needsReboot ? ", rebooting" : ""}`,
+    )
+    Object.assign(attrs.resources[name], {
+      configsPath: attrs.configsPath,
+      toplevel: `${basename(attrs.configsPath)}/${name}`,
+    })
     save()
   }
 }

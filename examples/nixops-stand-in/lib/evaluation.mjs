@@ -18,7 +18,11 @@ export function evaluateInfo(deployment) {
 export function evaluateOption(deployment, machine, option) {
   const flags = ["--eval-only", "--strict", "--json", "--arg", "checkConfigurationOptions", "false"]
   const attribute = ["-A", `nodes.${machine}.config.${option}`]
-  return nix("nix-instantiate", [...flags, ...attribute, ...networkFlags(deployment, deployment.files)], evaluationFailed).trim()
+  return nix(
+    "nix-instantiate",
+    [...flags, ...attribute, ...networkFlags(deployment, deployment.files)],
+    evaluationFailed,
+  ).trim()
 }
 
 /** Builds all machines with what is known of them by now, and returns the store path; a dry run returns nothing. */
@@ -27,7 +31,14 @@ export function buildMachines(deployment, { machines, dryRun }) {
   try {
     const physical = join(dir, "physical.nix")
     writeFileSync(physical, physicalNetwork(deployment.attrs.resources, machines))
-    const flags = ["--no-out-link", "-A", "machines", "--arg", "names", nixList(machines.map((name) => JSON.stringify(name)))]
+    const flags = [
+      "--no-out-link",
+      "-A",
+      "machines",
+      "--arg",
+      "names",
+      nixList(machines.map((name) => JSON.stringify(name))),
+    ]
     const network = networkFlags(deployment, [...deployment.files, physical])
     const failure = "unable to build all machine configurations"
     return nix("nix-build", [...flags, ...(dryRun ? ["--dry-run"] : []), ...network], failure).trim()
@@ -38,15 +49,11 @@ export function buildMachines(deployment, { machines, dryRun }) {
 
 function networkFlags({ uuid, attrs, files, flakeUri, extraFlags }, networkFiles = files) {
   const args = Object.entries(jsonAttr(attrs, "args", {})).map(([name, value]) => `${JSON.stringify(name)} = ${value};`)
-  return [
-    ...["--arg", "networkExprs", nixList(networkFiles.map((file) => JSON.stringify(file)))],
-    ...["--arg", "args", `{ ${args.join(" ")} }`],
-    ...["--argstr", "uuid", uuid],
-    ...["--argstr", "deploymentName", attrs.name ?? ""],
-    ...(flakeUri === undefined ? [] : ["--argstr", "flakeUri", flakeUri]),
-    ...extraFlags,
-    ...["-I", `nixops=${expressions}`, join(expressions, "eval-machine-info.nix")],
-  ]
+  const list = nixList(networkFiles.map((file) => JSON.stringify(file)))
+  const names = ["--argstr", "uuid", uuid, "--argstr", "deploymentName", attrs.name ?? ""]
+  const flake = flakeUri === undefined ? [] : ["--argstr", "flakeUri", flakeUri]
+  const network = ["--arg", "networkExprs", list, "--arg", "args", `{ ${args.join(" ")} }`, ...names, ...flake]
+  return [...network, ...extraFlags, "-I", `nixops=${expressions}`, join(expressions, "eval-machine-info.nix")]
 }
 
 // What only the provider knows: addresses.

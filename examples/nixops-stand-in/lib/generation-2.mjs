@@ -1,6 +1,6 @@
 // What NixOps 2 does otherwise: the network lies in a folder, and says itself where its state is kept.
-import { existsSync } from "node:fs"
-import { homedir } from "node:os"
+import { existsSync, mkdtempSync } from "node:fs"
+import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
 import { evaluateInfo } from "./evaluation.mjs"
 
@@ -13,12 +13,15 @@ export function findNetwork(dir) {
   throw new Error(`Neither flake.nix nor nixops.nix exists in ${dir}`)
 }
 
-/** The database of `network.storage.legacy`, the one provider that the stand-in has. */
+/** The database of `network.storage`: legacy and memory are the providers that the stand-in has. */
 export function stateFileOf(network) {
   const dummy = { uuid: "dummy", attrs: { name: "dummy" }, extraFlags: [], ...network }
   const { storage = {} } = evaluateInfo(dummy).network
   const [provider] = Object.keys(storage)
   if (provider === undefined) throw new Error("Missing property: network.storage has no defined storage backend.")
-  if (provider !== "legacy") throw new Error(`The network requires the '${provider}' state provider, but no plugin provides it.`)
-  return (storage.legacy.databasefile ?? "~/.nixops/deployments.nixops").replace(/^~/, homedir())
+  if (provider === "legacy")
+    return { path: process.env.NIXOPS_STATE ?? join(homedir(), ".nixops", "deployments.nixops") }
+  if (provider === "memory")
+    return { path: join(mkdtempSync(join(tmpdir(), "nixops-")), "memory.nixops"), forget: true }
+  throw new Error(`The network requires the '${provider}' state provider, but no plugin provides it.`)
 }

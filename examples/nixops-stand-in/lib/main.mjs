@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
-import { readFileSync } from "node:fs"
+import { readFileSync, rmSync } from "node:fs"
 import { homedir } from "node:os"
-import { join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { parseArguments, UsageError } from "./arguments.mjs"
 import { deploy, selection } from "./deploy.mjs"
 import { evaluateInfo, evaluateOption } from "./evaluation.mjs"
@@ -78,8 +78,12 @@ const handlers = {
     for (const deployment of each()) {
       const { uuid, attrs } = deployment
       if (!options["no-eval"]) evaluateInfo(deployment)
-      if (!options.plain) print(`Network name: ${attrs.name ?? "(none)"}\nNetwork UUID: ${uuid}\nNix expressions: ${deployment.files.join(" ")}`)
-      for (const [name, { type, vmId = "", publicIpv4 = "" }] of Object.entries(attrs.resources)) print([name, type, vmId, publicIpv4].join("\t"))
+      if (!options.plain)
+        print(
+          `Network name: ${attrs.name ?? "(none)"}\nNetwork UUID: ${uuid}\nNix expressions: ${deployment.files.join(" ")}`,
+        )
+      for (const [name, { type, vmId = "", publicIpv4 = "" }] of Object.entries(attrs.resources))
+        print([name, type, vmId, publicIpv4].join("\t"))
     }
   },
 
@@ -96,14 +100,17 @@ const handlers = {
 
   import({ file, options }) {
     for (const [uuid, attrs] of Object.entries(JSON.parse(readFileSync(0, "utf8")))) {
-      if (file.deployments[uuid] !== undefined) throw new Error(`state file already contains a deployment with UUID ‘${uuid}’`)
-      for (const { type } of Object.values(attrs.resources)) if (type === undefined) throw new Error("imported resource lacks a type")
+      if (file.deployments[uuid] !== undefined)
+        throw new Error(`state file already contains a deployment with UUID ‘${uuid}’`)
+      for (const { type } of Object.values(attrs.resources))
+        if (type === undefined) throw new Error("imported resource lacks a type")
       file.deployments[uuid] = attrs
       file.save()
       log(`added deployment ‘${uuid}’`)
       if (!options["include-keys"]) continue
       for (const { publicIpv4, privateIpv4, "standIn.publicHostKey": key } of Object.values(attrs.resources)) {
-        for (const address of key === undefined ? [] : [publicIpv4, privateIpv4]) if (address !== undefined) addKnownHost(address, key)
+        for (const address of key === undefined ? [] : [publicIpv4, privateIpv4])
+          if (address !== undefined) addKnownHost(address, key)
       }
     }
   },
@@ -154,7 +161,11 @@ const nixString = (text) => `"${text.replaceAll(/["\\$]/g, (character) => `\\${c
 
 function sorted(value) {
   if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.keys(value).toSorted().map((key) => [key, sorted(value[key])]))
+  return Object.fromEntries(
+    Object.keys(value)
+      .toSorted()
+      .map((key) => [key, sorted(value[key])]),
+  )
 }
 
 function run(args) {
@@ -162,12 +173,23 @@ function run(args) {
   if (command === "version") return handlers.version()
   const wanted = options.deployment ?? process.env.NIXOPS_DEPLOYMENT
   const network = generation === 2 ? findNetwork(resolve(options.network ?? ".")) : undefined
-  const path = network === undefined ? (options.state ?? process.env.NIXOPS_STATE) : stateFileOf(network)
-  const file = openStateFile(path ?? join(homedir(), ".nixops", "deployments.nixops"))
+  const named = options.state ?? process.env.NIXOPS_STATE ?? join(homedir(), ".nixops", "deployments.nixops")
+  const { path, forget = false } = network === undefined ? { path: named } : stateFileOf(network)
+  const file = openStateFile(path)
+  if (forget) {
+    file.deployments[randomUUID()] = newDeployment()
+    process.once("exit", () => rmSync(dirname(path), { recursive: true }))
+  }
   const complete = ({ uuid, attrs }) => {
     const nixPath = [...jsonAttr(attrs, "nixPath", []), ...(options.I ?? [])].flatMap((entry) => ["-I", entry])
     const extraFlags = [...nixPath, ...(options["show-trace"] ? ["--show-trace"] : [])]
-    return { uuid, attrs, files: network?.files ?? jsonAttr(attrs, "nixExprs", []), flakeUri: network?.flakeUri, extraFlags }
+    return {
+      uuid,
+      attrs,
+      files: network?.files ?? jsonAttr(attrs, "nixExprs", []),
+      flakeUri: network?.flakeUri,
+      extraFlags,
+    }
   }
   const open = () => complete(findDeployment(file, wanted))
   const each = () =>
@@ -175,7 +197,9 @@ function run(args) {
   return handlers[command]({ file, open, each, options: { ...options, deployment: wanted }, positional })
 }
 
-log(`nixops: this is a stand-in for ${generation === 2 ? "NixOps 2" : "NixOps"}: it evaluates and builds with Nix, and deploys to nowhere`)
+log(
+  `nixops: this is a stand-in for ${generation === 2 ? "NixOps 2" : "NixOps"}: it evaluates and builds with Nix, and deploys to nowhere`,
+)
 try {
   run(process.argv.slice(2))
 } catch (error) {

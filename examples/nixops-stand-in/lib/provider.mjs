@@ -41,7 +41,11 @@ export function destroyMachine(vmId) {
 export function addKnownHost(address, key) {
   const path = join(homedir(), ".ssh", "known_hosts")
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const others = existsSync(path) ? readFileSync(path, "utf8").split("\n").filter((line) => line !== "" && !line.startsWith(`${address} `)) : []
+  const others = existsSync(path)
+    ? readFileSync(path, "utf8")
+        .split("\n")
+        .filter((line) => line !== "" && !line.startsWith(`${address} `))
+    : []
   writeFileSync(path, [...others, `${address} ${key}`, ""].join("\n"))
 }
 
@@ -50,7 +54,8 @@ function readCredentials(profile) {
   const [, section] = (existsSync(path) ? readFileSync(path, "utf8") : "").split(`[${profile}]\n`)
   const value = (key) => new RegExp(`^${key} *= *(.+)$`, "m").exec((section ?? "").split("\n[")[0])?.[1]
   const [id, secret] = [value("aws_access_key_id"), value("aws_secret_access_key")]
-  if (id === undefined || secret === undefined) throw new Error(`no credentials for profile ‘${profile}’ in ~/.aws/credentials`)
+  if (id === undefined || secret === undefined)
+    throw new Error(`no credentials for profile ‘${profile}’ in ~/.aws/credentials`)
   return { id, secret }
 }
 

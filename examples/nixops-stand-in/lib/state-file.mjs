@@ -3,7 +3,8 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, re
 import { dirname, extname } from "node:path"
 
 export function openStateFile(path) {
-  if (![".nixops", ".charon"].includes(extname(path))) throw new Error(`state file ‘${path}’ should have extension ‘.nixops’`)
+  if (![".nixops", ".charon"].includes(extname(path)))
+    throw new Error(`state file ‘${path}’ should have extension ‘.nixops’`)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const deployments = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {}
   const save = () => {
