@@ -7,7 +7,7 @@ export type CliResult = { readonly exit: number; readonly stdout: string; readon
 export type CliOptions = {
   readonly env?: Record<string, string>
   readonly cwd?: string
-  readonly input?: string | Buffer
+  readonly input?: string | Buffer | Readable
   readonly signal?: AbortSignal
 }
 
@@ -21,7 +21,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   const io: World = {
     env: options.env ?? {},
     cwd: options.cwd ?? process.cwd(),
-    stdin: Readable.from(options.input === undefined ? [] : [Buffer.from(options.input)]),
+    stdin: inputOf(options.input),
     stdout,
     stderr,
     signal: options.signal ?? new AbortController().signal,
@@ -30,4 +30,9 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   stdout.end()
   stderr.end()
   return { exit, stdout: await out, stderr: await err }
+}
+
+function inputOf(input: CliOptions["input"]): Readable {
+  if (input instanceof Readable) return input
+  return Readable.from(input === undefined ? [] : [Buffer.from(input)])
 }

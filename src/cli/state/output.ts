@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { createWriteStream } from "node:fs"
-import { open, realpath, rename, rm, stat } from "node:fs/promises"
+import { open, realpath, rename, rm, stat, writeFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError, usageError } from "../../errors.ts"
@@ -22,7 +22,7 @@ export async function writeWhole(file: string, output: Output): Promise<void> {
   try {
     const handle = await open(temporary, "wx", 0o600)
     try {
-      await pipeline(output.content, handle.createWriteStream({ autoClose: false }), { signal: output.signal })
+      await writeFile(handle, output.content, { signal: output.signal })
       await handle.sync()
     } finally {
       await handle.close()

@@ -1,0 +1,65 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { mkdir, mkdtemp, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { text } from "node:stream/consumers"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+export type BuiltCli = {
+  /** The bin entry, as a bundle of the sources as they are now. */
+  readonly path: string
+  start(args: readonly string[], options: StartOptions): RunningCli
+  remove(): Promise<void>
+}
+
+type StartOptions = { readonly env: Record<string, string>; readonly cwd: string }
+
+export type RunningCli = {
+  readonly child: ChildProcess
+  /** 128+n for a signal. */
+  readonly ended: Promise<{ readonly exit: number | NodeJS.Signals; readonly stdout: string; readonly stderr: string }>
+}
+
+/** Bundles the command as a release does, so that tests can start, signal and kill it as a real process. */
+export async function buildCli(): Promise<BuiltCli> {
+  // Below node_modules, so that the packages that stay outside of the bundle are found.
+  const cache = join(root, "node_modules", ".cache")
+  await mkdir(cache, { recursive: true })
+  const folder = await mkdtemp(join(cache, "alcides-cli-"))
+  await build({
+    absWorkingDir: root,
+    entryPoints: { cli: "src/cli/main.ts" },
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.11",
+    external: ["esbuild"],
+    banner: {
+      js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
+    },
+  })
+  const path = join(folder, "cli.mjs")
+  return {
+    path,
+    start: (args, { env, cwd }) => {
+      const child = spawn(process.execPath, [path, ...args], { env, cwd, stdio: ["pipe", "pipe", "pipe"] })
+      const output = Promise.all([text(child.stdout), text(child.stderr)])
+      const closed = once(child, "exit")
+      return {
+        child,
+        ended: (async () => {
+          const [code, signal]: (number | NodeJS.Signals | null)[] = await closed
+          const [stdout, stderr] = await output
+          return { exit: code ?? signal ?? -1, stdout, stderr }
+        })(),
+      }
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
