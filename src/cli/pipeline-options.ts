@@ -17,7 +17,7 @@ export function pipelineCommand(name: string) {
     .option("--branch <name>", "short for --ref refs/heads/NAME")
     .option("--tag <name>", "short for --ref refs/tags/NAME")
     .option("--rev <commit>", "the commit (default: the CI's, else git's)")
-    .option("--on-schedule <job>", "this scheduled job instead of the push jobs")
+    .option("--on-schedule [job]", "this scheduled job instead of the push jobs; without a name, those that are due")
     .option("--secrets <file>", "the secrets.json (default: ALCIDES_SECRETS_JSON, else the owner's file)")
     .addOption(projectOption())
     .addOption(storeOption())
@@ -30,7 +30,7 @@ type PipelineFlags = {
   readonly branch?: string | undefined
   readonly tag?: string | undefined
   readonly rev?: string | undefined
-  readonly onSchedule?: string | undefined
+  readonly onSchedule?: string | true | undefined
   readonly secrets?: string | undefined
   readonly project?: string | undefined
   readonly store?: string | undefined

@@ -14,6 +14,7 @@ import { detectRepo, type Detected, type RefFlags } from "./detect.ts"
 import { findPipelineFile, loadPipeline, pipelineFailed } from "./load.ts"
 import type { PipelineSettings } from "./pipeline.ts"
 import { namedProject, projectOf } from "./project.ts"
+import { dueJobs, type DueJob } from "./schedule.ts"
 import { findEffect, flattenPipeline, type BuildNode, type EffectNode, type FlatPipeline, type Job } from "./tree.ts"
 
 export type PrepareOptions = {
@@ -27,8 +28,8 @@ export type PrepareOptions = {
   readonly secrets?: string | undefined
   /** Effects, by name or place; empty means all. */
   readonly only?: readonly string[]
-  /** Run this scheduled job instead of the push jobs. */
-  readonly onSchedule?: string | undefined
+  /** Run this scheduled job instead of the push jobs; `true` means those that are due. */
+  readonly onSchedule?: string | true | undefined
 }
 
 /** An effect of this run, with everything that decides whether it may run. */
@@ -46,6 +47,8 @@ export type Prepared = {
   readonly detected: Detected
   readonly pipeline: FlatPipeline
   readonly jobs: readonly Job[]
+  /** The jobs that are part of this run because their moment has come. */
+  readonly due: readonly DueJob[]
   readonly effects: readonly PreparedEffect[]
   /** What is only built. */
   readonly builds: readonly (BuildNode & { readonly requests: readonly BuildRequest[] })[]
@@ -57,7 +60,8 @@ export type Prepared = {
 /** Loads the pipeline and asks every question that can be answered before anything is built. Throws usage errors. */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { env, cwd, refs = {}, only = [], onSchedule } = options
-  const detected = await detectRepo({ env, cwd, flags: refs })
+  const named = namedProject({ flag: options.project, env })
+  const detected = withProject(await detectRepo({ env, cwd, flags: refs }), named)
   const file = findPipelineFile({ cwd, root: detected.repo.root, flag: options.file })
   const pipeline = await loadPipeline(file)
   const flat = await evaluate({
@@ -65,23 +69,25 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     define: async () => flattenPipeline(await pipeline.define({ repo: detected.repo })),
   })
 
-  const jobs = chooseJobs(flat, onSchedule)
-  const nodes = flat.effects.filter(({ job }) => jobs.includes(job))
-  const selected = only.length === 0 ? nodes : only.map((name) => findEffect(nodes, name))
-  const project = namedProject({ flag: options.project, env }) ?? configuredProject(pipeline.settings, detected)
+  const project = named ?? configuredProject(pipeline.settings, detected)
   const store = await openStore(
     chooseStore({ flag: options.store, env, cwd, file, settings: pipeline.settings }),
     project,
   )
+  const scheduled = flat.jobs.filter(({ kind }) => kind === "onSchedule")
+  const due = onSchedule === true ? await dueJobs(scheduled, { store, now: new Date() }) : []
+  const jobs = onSchedule === true ? due.map(({ job }) => job) : chooseJobs(flat, onSchedule)
+  const nodes = flat.effects.filter(({ job }) => jobs.includes(job))
+  const selected = only.length === 0 ? nodes : only.map((name) => findEffect(nodes, name))
   const secrets = await readSecrets(locateSecrets({ flag: options.secrets, env, cwd, project }))
-  const repo =
-    detected.repo.owner === null ? { ...detected.repo, owner: project.owner, name: project.name } : detected.repo
+  const { repo } = detected
 
   return {
     file,
     detected,
     pipeline: flat,
     jobs,
+    due,
     store,
     secretsLabel: secrets.label,
     effects: nodes.map((node) => {
@@ -145,6 +151,17 @@ async function evaluate<T>({ file, define }: { readonly file: string; readonly d
     return await define()
   } catch (error) {
     throw pipelineFailed({ path: file, error })
+  }
+}
+
+// A project that was named is the one that conditions ask about, too.
+function withProject(detected: Detected, named: Project | undefined): Detected {
+  if (named === undefined) return detected
+  const { site, owner, name } = named
+  return {
+    ...detected,
+    repo: { ...detected.repo, site, owner, name },
+    origin: { ...detected.origin, project: "flag" },
   }
 }
 

@@ -10,7 +10,8 @@ import { claimsOf, conflict } from "./claims.ts"
 import { verdict } from "./plan.ts"
 import type { Prepared, PreparedEffect } from "./prepare.ts"
 import { runOne, type EffectReport, type RunSettings } from "./run-one.ts"
-import { predecessors } from "./tree.ts"
+import { claimDue } from "./schedule.ts"
+import { predecessors, type Job } from "./tree.ts"
 
 export type RunReport = {
   /** How many builds stood before the effects. */
@@ -47,6 +48,7 @@ export async function runPipeline(prepared: Prepared, settings: RunSettings): Pr
   await clean(settings)
   const builds = await prebuildAll(prepared, settings)
   settings.signal.throwIfAborted()
+  const lost = await claimSchedule(prepared)
   const world = { ...settings, store: prepared.store, detected: prepared.detected }
   const reports = new Map<PreparedEffect, EffectReport>()
   const running = new Map<PreparedEffect, Promise<void>>()
@@ -57,7 +59,12 @@ export async function runPipeline(prepared: Prepared, settings: RunSettings): Pr
   }
   for (const effect of prepared.effects) {
     const { runs, because } = verdict({ ...effect, grants: { ...effect.grants, refused: [] } }, undefined)
-    if (runs) waiting.add(effect)
+    if (runs && lost.has(effect.node.job)) {
+      reports.set(
+        effect,
+        notRun(effect, { status: "not run", because: "another run took this moment of the schedule" }),
+      )
+    } else if (runs) waiting.add(effect)
     else reports.set(effect, notRun(effect, { status: "not run", because }))
   }
 
@@ -106,6 +113,13 @@ export function privateParent(env: RunSettings["env"]): string {
 /** Where state files are kept that could not be put. */
 export function keptFolder(env: RunSettings["env"]): string {
   return join(stateHome(env), "alcides", "kept")
+}
+
+// Only now that everything builds: a moment that cannot be used is left for the next run.
+async function claimSchedule({ due, store, detected: { writer } }: Prepared): Promise<ReadonlySet<Job>> {
+  const lost = new Set<Job>()
+  for (const moment of due) if (!(await claimDue(moment, { store, writer }))) lost.add(moment.job)
+  return lost
 }
 
 async function clean({ privateParent: parent, keptFolder: keepIn, log }: RunSettings): Promise<void> {
