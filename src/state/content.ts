@@ -12,11 +12,11 @@ export async function* verified(
   let read = 0
   let held: Uint8Array | undefined
   for await (const chunk of content) {
+    read += chunk.byteLength
+    if (read > size) break
     if (held !== undefined) yield held
     hash.update(chunk)
-    read += chunk.byteLength
     held = chunk
-    if (read > size) break
   }
   if (read !== size) {
     throw contentDamaged({

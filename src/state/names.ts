@@ -12,7 +12,7 @@ function assertName(kind: "state" | "lock", name: string): void {
         ? "it contains a slash"
         : name === "." || name.includes("..")
           ? "it contains `..` or is `.`"
-          : /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name)
+          : /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)
             ? "it contains a control character"
             : Buffer.byteLength(name) > longest[kind]
               ? `it is longer than ${longest[kind]} bytes`

@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises"
 import * as z from "zod/mini"
 import { AlcidesError } from "../errors.ts"
 import { formatTooNew, storeDamaged } from "./failures.ts"
 import type { ObjectStore } from "./objects.ts"
 
 const mostAttempts = 60
+// In milliseconds.
+const longestPause = 500
 
 /** Reads the text of a record of format 1. Throws `store-format-unknown` or `store-damaged`. */
 export function parseRecord<T extends z.ZodMiniType>({
@@ -54,7 +55,8 @@ export async function updateRecord<R, A>(
     const { record, answer } = await change(before)
     if (record === before) return answer
     if (await objects.swap(key, { text: JSON.stringify(record), expected: stored?.tag ?? "absent" })) return answer
-    await sleep(Math.random() * Math.min(500, 2 ** Math.min(attempt, 9)))
+    const pause = Math.random() * Math.min(longestPause, 2 ** attempt)
+    await new Promise((resolve) => setTimeout(resolve, pause))
   }
   throw new AlcidesError({
     code: "store-busy",

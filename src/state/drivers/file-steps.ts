@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises"
 import { AlcidesError } from "../../errors.ts"
 
 /** Called before each file operation with its name: tests stop the program there. */
@@ -28,7 +27,8 @@ export function fileSteps(onStep?: OnStep): RunStep {
         const code = codeOf(error)
         if (expect.includes(code)) return undefined
         if (!passing.has(code) || attempt === mostAttempts) throw storageError({ code, path, cause: error })
-        await sleep(Math.random() * 20 * 2 ** attempt)
+        const pause = Math.random() * 20 * 2 ** attempt
+        await new Promise((resolve) => setTimeout(resolve, pause))
       }
     }
   }

@@ -1,0 +1,59 @@
+import { homedir } from "node:os"
+import { pathToFileURL } from "node:url"
+import { expect, test } from "vitest"
+import { openStore, stateHome, storeUrl } from "../../src/state/open.ts"
+
+const project = { site: "github", owner: "o", name: "r" }
+
+test("the flag wins over the environment, that over the pipeline file, and that over the user's folder", () => {
+  const env = { ALCIDES_STATE: "file:///env", XDG_STATE_HOME: "/xdg", HOME: "/home/alice" }
+  expect(storeUrl({ flag: "file:///flag", env, configured: "file:///configured" })).toBe("file:///flag")
+  expect(storeUrl({ flag: undefined, env, configured: "file:///configured" })).toBe("file:///env")
+  expect(storeUrl({ flag: undefined, env: { ...env, ALCIDES_STATE: "" }, configured: "file:///configured" })).toBe(
+    "file:///configured",
+  )
+  expect(storeUrl({ flag: undefined, env: { XDG_STATE_HOME: "/xdg" }, configured: undefined })).toBe(
+    "file:///xdg/alcides",
+  )
+  expect(storeUrl({ flag: undefined, env: { HOME: "/home/alice" }, configured: undefined })).toBe(
+    "file:///home/alice/.local/state/alcides",
+  )
+})
+
+test("relative folders start where the command was typed", () => {
+  expect(storeUrl({ flag: "file:state%20here?create=never", env: {}, configured: undefined, cwd: "/work" })).toBe(
+    "file:///work/state%20here?create=never",
+  )
+  expect(storeUrl({ flag: "s3://bucket/prefix", env: {}, configured: undefined, cwd: "/work" })).toBe(
+    "s3://bucket/prefix",
+  )
+})
+
+test("a relative XDG_STATE_HOME does not count, as its specification says", () => {
+  expect(stateHome({ XDG_STATE_HOME: "state", HOME: "/home/alice" })).toBe("/home/alice/.local/state")
+  expect(stateHome({})).toBe(`${homedir()}/.local/state`)
+})
+
+test.each([
+  ["s3://bucket", "store-driver-unknown", "there is no driver for s3: stores in this version"],
+  ["hercules:", "store-driver-unknown", "there is no driver for hercules: stores in this version"],
+  ["/var/lib/alcides", "store-url-invalid", '"/var/lib/alcides" is no store URL'],
+  ["file:", "store-url-invalid", '"file:" is no file: URL: it names no folder'],
+  ["file://host/share", "store-url-invalid", expect.stringContaining("is no file: URL")],
+  [
+    "file:///a?create=maybe",
+    "store-url-invalid",
+    '"file:///a?create=maybe" is no file: URL: create=maybe is no option of file:',
+  ],
+  ["file:%zz", "store-url-invalid", expect.stringContaining("is no file: URL")],
+])("%s is refused", async (url, code, message) => {
+  await expect(openStore(url, project)).rejects.toMatchObject({ code, message, exit: 2, hint: expect.any(String) })
+})
+
+test("the hint names the drivers that there are", async () => {
+  await expect(openStore("ftp://x", project)).rejects.toMatchObject({ hint: "this version opens: file:" })
+})
+
+test("the store tells its URL", async () => {
+  expect((await openStore("file:some/folder", project)).url).toBe(pathToFileURL("some/folder").href)
+})
