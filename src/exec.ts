@@ -90,7 +90,8 @@ export async function runProgram(
   }
   const out = lineReader({ redactor, keptBytes, onLine: (line) => show(line, "stdout") })
   const err = lineReader({ redactor, keptBytes: 0, onLine: (line) => show(line, "stderr") })
-  child.stdout?.on("data", out.write)
+  // With a file, execa hands the same output out as well, and what goes to a file is often not for the log.
+  if (outputFile === undefined) child.stdout?.on("data", out.write)
   child.stderr?.on("data", err.write)
 
   let ended: "aborted" | "timeout" | undefined

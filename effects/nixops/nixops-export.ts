@@ -15,7 +15,8 @@ export async function readExport(path: string): Promise<NixOpsExport> {
   const parsed = exported.safeParse(parseJson(text))
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    throw new Error(`${issue?.path.join(".") || "it"}: ${issue?.message}`)
+    const reason = issue?.code === "invalid_key" ? issue.issues[0]?.message : issue?.message
+    throw new Error(`${issue?.path.join(".") || "it"}: ${reason}`)
   }
   const [[uuid, only] = [], ...others] = Object.entries(parsed.data)
   if (uuid === undefined || only === undefined) throw new Error("it holds no deployment")

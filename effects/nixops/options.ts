@@ -74,5 +74,6 @@ function explain(
       meant: closest(given, values),
     }
   }
-  return { message: path === "" ? issue.message : `${path}: ${issue.message}` }
+  const message = issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message
+  return { message: path === "" ? message : `${path}: ${message}` }
 }
