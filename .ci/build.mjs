@@ -41,7 +41,7 @@ if (!process.argv.includes("--no-types")) {
     [
       `${root}node_modules/typescript/bin/tsc`,
       "-p",
-      `${root}tsconfig.json`,
+      `${root}.ci/tsconfig.types.json`,
       "--emitDeclarationOnly",
       "--outDir",
       `${root}dist/types`,

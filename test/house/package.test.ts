@@ -1,0 +1,123 @@
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { cp, mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+import { dir } from "tmp-promise"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import * as z from "zod"
+import { bundleExternals, manifest } from "./manifest.ts"
+import { packageOf, root } from "./sources.ts"
+
+// The package as it is packed, in a copy: a build empties dist/, which others may be using.
+let copy: { readonly path: string; readonly cleanup: () => Promise<void> }
+
+beforeAll(async () => {
+  copy = await dir({ prefix: "alcides-package-", unsafeCleanup: true })
+  for (const name of [
+    "src",
+    "effects",
+    "test",
+    "bench",
+    "examples",
+    ".ci",
+    "package.json",
+    "tsconfig.json",
+    "README.md",
+    "LICENSE",
+  ]) {
+    if (existsSync(join(root, name))) await cp(join(root, name), join(copy.path, name), { recursive: true })
+  }
+  await symlink(join(root, "node_modules"), join(copy.path, "node_modules"))
+  const built = spawnSync(process.execPath, [".ci/build.mjs"], { cwd: copy.path, encoding: "utf8" })
+  if (built.status !== 0) throw new Error(`the build failed:\n${built.stdout}${built.stderr}`)
+})
+
+afterAll(() => copy.cleanup())
+
+test("what is built imports declared dependencies only", async () => {
+  const files = ["index", "effects", "testing", "cli"].map((name) => join(copy.path, "dist", `${name}.js`))
+  const undeclared = (await bundleExternals(files)).filter(
+    (specifier) => !(packageOf(specifier) in manifest.dependencies),
+  )
+  expect(undeclared).toEqual([])
+})
+
+test("the types of the package import declared dependencies only", async () => {
+  const types = join(copy.path, "dist", "types")
+  const names = (await readdir(types, { recursive: true })).filter((name) => name.endsWith(".d.ts"))
+  const text = await Promise.all(names.map((name) => readFile(join(types, name), "utf8")))
+  const specifiers = text.join("\n").matchAll(/(?:from|import\()\s*"([^".][^"]*)"/g)
+  const undeclared = [...new Set([...specifiers].map(([, specifier = ""]) => specifier))].filter(
+    (specifier) =>
+      !specifier.startsWith("node:") &&
+      packageOf(specifier) !== "alcides" &&
+      !(packageOf(specifier) in manifest.dependencies),
+  )
+  expect(undeclared).toEqual([])
+})
+
+test("the packed package passes publint, and holds nothing but what is built", async () => {
+  const packed = spawnSync("npm", ["pack", "--ignore-scripts", "--json"], { cwd: copy.path, encoding: "utf8" })
+  const [tarball] = z
+    .array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
+    .parse(JSON.parse(packed.stdout))
+  const outside = tarball?.files
+    .map(({ path }) => path)
+    .filter((path) => !path.startsWith("dist/") && !["package.json", "README.md", "LICENSE"].includes(path))
+  expect(outside).toEqual([])
+  expect(tarball?.files.filter(({ path }) => /types\/(test|bench|examples)\//.test(path))).toEqual([])
+
+  const content = await readFile(join(copy.path, tarball?.filename ?? ""))
+  const { messages, pkg } = await publint({
+    pkgDir: copy.path,
+    strict: true,
+    pack: { tarball: new Uint8Array(content).buffer },
+  })
+  expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
+})
+
+test("a project that installs the package compiles against its types, and runs", async () => {
+  const user = join(copy.path, "user")
+  await mkdir(join(user, "node_modules"), { recursive: true })
+  await symlink(copy.path, join(user, "node_modules", "alcides"))
+  await writeFile(join(user, "package.json"), JSON.stringify({ name: "user", type: "module" }))
+  await writeFile(
+    join(user, "tsconfig.json"),
+    JSON.stringify({
+      compilerOptions: {
+        module: "nodenext",
+        target: "es2023",
+        lib: ["es2023"],
+        strict: true,
+        noEmit: true,
+        types: ["node"],
+        typeRoots: [join(root, "node_modules", "@types")],
+      },
+      files: ["ci.ts"],
+    }),
+  )
+  await writeFile(
+    join(user, "ci.ts"),
+    `import { mkEffect, pipeline } from "alcides"
+import { runIf } from "alcides/effects"
+
+export default pipeline(({ repo }) => ({
+  hello: runIf(repo.branch === "main", mkEffect({ name: "hello", effect: ({ log }) => log.info("hello") })),
+}))
+`,
+  )
+  const checked = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", user], {
+    encoding: "utf8",
+  })
+  expect(checked.stdout).toBe("")
+
+  const planned = spawnSync(process.execPath, [join(copy.path, "dist/cli.js"), "plan", "--branch", "main", "--json"], {
+    cwd: user,
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"], HOME: user, ALCIDES_PROJECT: "github/neat-org/neat-repo" },
+  })
+  expect(planned.stderr).toBe("")
+  expect(JSON.parse(planned.stdout)).toMatchObject({ effects: [{ id: "hello", runs: true }] })
+})
