@@ -4,6 +4,7 @@ const passed = new Set([
   "LANG",
   "LOGNAME",
   "NIX_CONF_DIR",
+  "NIX_LOG_DIR",
   "NIX_PATH",
   "NIX_REMOTE",
   "NIX_SSL_CERT_FILE",

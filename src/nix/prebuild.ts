@@ -23,7 +23,7 @@ export async function prebuild(
 ): Promise<readonly BuildResult[]> {
   const instantiated = await instantiate(requests, options)
   const broken = instantiated.flatMap(({ label, failure }) => (failure === undefined ? [] : [{ label, failure }]))
-  if (broken.length > 0) throw prebuildFailed(broken, { verb: "evaluate", of: requests.length })
+  if (broken.length > 0) throw prebuildFailed(broken, { verb: "evaluate", of: instantiated })
 
   const drvPaths = [...new Set(instantiated.flatMap((build) => build.drvPaths))]
   if (drvPaths.length === 0) return instantiated.map(({ label }) => ({ label, drvPaths: [], outPaths: [] }))
@@ -46,13 +46,13 @@ export async function prebuild(
   const failed = results.filter(({ outPaths }) => outPaths.some((path) => missing.has(path)))
   throw prebuildFailed(
     (failed.length > 0 ? failed : results).map(({ label }) => ({ label, failure })),
-    { verb: "build", of: requests.length },
+    { verb: "build", of: instantiated },
   )
 }
 
 function prebuildFailed(
   builds: readonly { readonly label: string; readonly failure: NixFailure }[],
-  { verb, of }: { readonly verb: "evaluate" | "build"; readonly of: number },
+  { verb, of }: { readonly verb: "evaluate" | "build"; readonly of: readonly { readonly label: string }[] },
 ): AlcidesError {
   const named = [...new Map(builds.map((build) => [build.label, build])).values()]
   const names = named.map(({ label, failure: { at } }) =>
@@ -61,7 +61,7 @@ function prebuildFailed(
   const texts = new Set(named.map(({ failure }) => failure.lines.join("\n")))
   return new AlcidesError({
     code: "prebuild-failed",
-    message: `${builds.length} of ${of} builds did not ${verb}: ${names.join(", ")}`,
+    message: `${named.length} of ${new Set(of.map(({ label }) => label)).size} builds did not ${verb}: ${names.join(", ")}`,
     hint: "mend it and try again with: alcides plan --build; no effect runs before everything builds",
     detail: [...texts].join("\n"),
   })

@@ -197,9 +197,7 @@ function run(args) {
   return handlers[command]({ file, open, each, options: { ...options, deployment: wanted }, positional })
 }
 
-log(
-  `nixops: this is a stand-in for ${generation === 2 ? "NixOps 2" : "NixOps"}: it evaluates and builds with Nix, and deploys to nowhere`,
-)
+log(`nixops: a stand-in for NixOps ${generation}: it builds with Nix, and deploys to nowhere`)
 try {
   run(process.argv.slice(2))
 } catch (error) {
