@@ -30,7 +30,7 @@ export function withTimeout({
 const patience = 15_000
 
 /** Waits for work; once the signal aborts, waits a little longer for it to end by itself, and throws the signal's reason. */
-export async function endOnAbort(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+export async function endOnAbort(signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
   signal.throwIfAborted()
   let timer: NodeJS.Timeout | undefined
   let stop = (): void => {}

@@ -86,8 +86,8 @@ export interface EffectContext<Name extends string = string> {
   setEnv(name: string, value: string): void
 }
 
-/** One phase of an effect. */
-export type Phase<Name extends string = string> = (context: EffectContext<Name>) => Promise<void> | void
+/** One phase of an effect. What it returns is waited for, and otherwise ignored. */
+export type Phase<Name extends string = string> = (context: EffectContext<Name>) => Promise<unknown> | void
 
 /** A reusable step of the userSetup phase, with the secrets that it reads. */
 export type SetupStep<Name extends string = string> = {
@@ -96,7 +96,7 @@ export type SetupStep<Name extends string = string> = {
   readonly secrets: readonly Name[]
   /** Programs that must be on PATH. */
   readonly inputs?: readonly string[]
-  run(context: EffectContext<Name>): Promise<void> | void
+  run(context: EffectContext<Name>): Promise<unknown> | void
 }
 
 export const phaseNames = ["init", "getState", "userSetup", "priorCheck", "effect", "putState", "effectCheck"] as const

@@ -76,7 +76,7 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
   let changing = false
   let failure: AlcidesError | undefined
 
-  const phase = async (name: PhaseName, work: () => Promise<void> | void): Promise<void> => {
+  const phase = async (name: PhaseName, work: () => Promise<unknown> | void): Promise<void> => {
     run.onPhase?.(name)
     const began = performance.now()
     const report = (outcome: PhaseReport["outcome"]): void => {
@@ -90,7 +90,7 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
       throw error
     }
   }
-  const within = (name: PhaseName, work: (context: EffectContext) => Promise<void> | void): Promise<void> =>
+  const within = (name: PhaseName, work: (context: EffectContext) => Promise<unknown> | void): Promise<void> =>
     phase(name, () => endOnAbort(deadline.signal, async () => work(context)))
 
   try {
