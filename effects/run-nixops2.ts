@@ -121,7 +121,8 @@ export function runNixOps2<const M extends SecretsMap = Record<never, never>>(op
     effectCheck,
     ...others
   } = options
-  const src = assertSource({ flake, src: folder })
+  const src = assertSource({ flake, networkFiles: options.networkFiles, src: folder })
+  assertOneStorage({ stateName, forgetState })
   assertActionIsSafe({ action, safe: stateName !== undefined || forgetState || makeAnException === exception })
   const changes = changesTheWorld(action)
   const label = name ?? "nixops"
@@ -182,17 +183,34 @@ const optionsSchema = z.strictObject({
 
 function assertSource({
   flake,
+  networkFiles,
   src,
 }: {
   readonly flake: string | undefined
+  readonly networkFiles: readonly string[] | undefined
   readonly src: string | undefined
 }): string {
-  const folder = flake ?? src
-  if (folder !== undefined && (flake === undefined) !== (src === undefined)) return folder
+  if (flake !== undefined && networkFiles === undefined && src === undefined) return flake
+  if (flake === undefined && networkFiles !== undefined && src !== undefined) return src
   throw usageError({
     code: "effect-invalid",
     message: "runNixOps2: either flake, or networkFiles and src, must be set",
     hint: 'write flake: import.meta.dirname, or networkFiles: ["nixops.nix"], src: import.meta.dirname',
+  })
+}
+
+function assertOneStorage({
+  stateName,
+  forgetState,
+}: {
+  readonly stateName: string | undefined
+  readonly forgetState: boolean
+}): void {
+  if (stateName === undefined || !forgetState) return
+  throw usageError({
+    code: "effect-invalid",
+    message: "runNixOps2: the state is either kept in stateName or forgotten",
+    hint: "remove stateName or forgetState",
   })
 }
 

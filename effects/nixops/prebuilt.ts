@@ -7,7 +7,7 @@ export type NetworkBuildOptions = {
   readonly name: string
   /** Absolute. */
   readonly networkFiles: readonly string[]
-  /** More Nix expressions of networks. */
+  /** More networks, as Nix expressions. */
   readonly networkExpressions?: readonly string[]
   readonly flakeUri?: string
   readonly networkArgs: { readonly [name: string]: Json }
@@ -55,10 +55,12 @@ function networkExpression(
   { name, networkFiles, networkExpressions = [], flakeUri, networkArgs, check }: NetworkBuildOptions,
   { evalMachineInfo, plugins }: NixOpsExpressions,
 ): string {
+  // NixOps takes files only.
+  const asFile = (network: string): string => `(builtins.toFile "network.nix" ${toNixExpression(network)})`
   const networks = [
-    `(builtins.toFile "prebuild-stub.nix" ${toNixExpression(stubNetwork)})`,
+    asFile(stubNetwork),
     ...networkFiles.map((file) => toNixExpression(file)),
-    ...networkExpressions.map((expression) => `(${expression})`),
+    ...networkExpressions.map(asFile),
   ]
   // NixOps' versions differ in the arguments that they take.
   return `

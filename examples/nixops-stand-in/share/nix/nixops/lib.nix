@@ -43,17 +43,17 @@ let
     else if isList value then "<list>"
     else toJSON value;
 
-  # A module is a set, a function of the arguments or a file with either; a set with `config` or `imports` is taken apart.
+  # A module is a set, a function of the arguments or a file with either; `imports` and `config` are taken out of the set.
   definitionsOf = args: { _file, module }:
     let
       fromFile = isPath module || isString module;
       loaded = if fromFile then import module else module;
       file = if fromFile then toString module else _file;
       set = if isFunction loaded then loaded args else loaded;
-      structured = set ? config || set ? imports || set ? options;
+      structured = set ? config || set ? options;
     in
     concatMap (imported: definitionsOf args { _file = file; module = imported; }) (set.imports or [ ])
-    ++ [{ _file = file; value = if structured then set.config or { } else removeAttrs set [ "_file" "key" ]; }];
+    ++ [{ _file = file; value = if structured then set.config or { } else removeAttrs set [ "_file" "imports" "key" ]; }];
 
   zipAttrs = sets: listToAttrs (map
     (name: { inherit name; value = catAttrs name sets; })
