@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process"
 import { chmod, readFile, rm } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
+import { commanderStartsNothing, ownZodMini } from "./start-up.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const { version } = JSON.parse(await readFile(`${root}package.json`, "utf8"))
@@ -22,12 +23,12 @@ await build({
   format: "esm",
   platform: "node",
   target: "node20.11",
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
   legalComments: "none",
   chunkNames: "chunks/[name]-[hash]",
   // esbuild carries a native program, so it stays a package of its own; the rest is bundled because start-up counts.
   external: ["esbuild"],
+  plugins: [ownZodMini, commanderStartsNothing],
   define: { ALCIDES_VERSION: JSON.stringify(version) },
   banner: {
     js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',

@@ -39,5 +39,6 @@ const runOneCommand = (io: Io) =>
     .option("--no-wait", "fail with exit code 6 when a lock is held, instead of waiting")
     .option("--allow-older", "deploy although a newer commit was deployed already")
     .option("--json", "the report as one object on the standard output")
+    .option("--report <file>", "also write the report as one HTML page")
     .addHelpText("after", examples("alcides effect run neat-network --branch production"))
     .action((effect, flags) => runPipelineCommand(io, { ...flags, only: [effect] }))

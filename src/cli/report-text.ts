@@ -57,12 +57,12 @@ export function reportJson(
   }
 }
 
-function stateText({ name, from, to, kept }: EffectReport["state"][number]): string {
+export function stateText({ name, from, to, kept }: EffectReport["state"][number]): string {
   if (kept !== undefined) return `${name} NOT PUT`
   return from === to ? `${name} unchanged` : `${name} ${from === "absent" ? "created" : `${from} → ${to}`}`
 }
 
-function duration(ms: number): string {
+export function duration(ms: number): string {
   if (ms < 1000) return `${ms} ms`
   const seconds = ms / 1000
   return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`

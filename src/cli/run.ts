@@ -1,7 +1,9 @@
+import { resolve } from "node:path"
 import type { RunSettings } from "../pipeline/run-one.ts"
 import { failureOf, formatFailure } from "./errors.ts"
 import { examples } from "./help.ts"
 import type { Io } from "./io.ts"
+import { createProgress } from "./progress.ts"
 import { listOption, pipelineCommand, pipelineLog, prepareOptions } from "./pipeline-options.ts"
 
 export const runCommand = (io: Io) =>
@@ -16,6 +18,7 @@ export const runCommand = (io: Io) =>
     .option("--no-wait", "fail with exit code 6 when a lock is held, instead of waiting")
     .option("--allow-older", "deploy although a newer commit was deployed already")
     .option("--json", "the report as one object on the standard output")
+    .option("--report <file>", "also write the report as one HTML page")
     .addHelpText(
       "after",
       examples(
@@ -33,6 +36,7 @@ export type RunFlags = Parameters<typeof prepareOptions>[1] & {
   readonly wait: boolean
   readonly allowOlder?: true | undefined
   readonly json?: true | undefined
+  readonly report?: string | undefined
   readonly verbose?: true | undefined
 }
 
@@ -41,14 +45,17 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
   const { prepare, validateEffects } = await import("../pipeline/prepare.ts")
   const { exitOf, keptFolder, prebuildAll, privateParent, runPipeline } = await import("../pipeline/run.ts")
   const { env, signal, redactor } = io
-  const log = pipelineLog(io, flags.verbose === true)
+  const progress = createProgress(io.stderr)
+  const log = pipelineLog({ ...io, stderr: progress.stream }, flags.verbose === true)
   const prepared = await prepare({ ...prepareOptions(io, flags), only: flags.only ?? [] })
   await validateEffects(prepared, env)
 
   if (flags.dryRun === true) {
     const { makePlan } = await import("../pipeline/plan.ts")
     const { formatPlan } = await import("./plan-text.ts")
-    const builds = await prebuildAll(prepared, { env, signal, redactor, log })
+    const builds = await prebuildAll(prepared, { env, signal, redactor, log, onProgress: progress.update }).finally(
+      progress.stop,
+    )
     const plan = await makePlan(prepared)
     io.stdout.write(redactor.redact(flags.json === true ? `${JSON.stringify(plan, null, 2)}\n` : formatPlan(io, plan)))
     log.info(`dry run: ${builds === 0 ? "nothing to build" : "everything builds"}, and no effect was run`)
@@ -64,8 +71,9 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
     allowOlder: flags.allowOlder === true,
     privateParent: privateParent(env),
     keptFolder: keptFolder(env),
+    onProgress: progress.update,
   }
-  const report = await runPipeline(prepared, settings)
+  const report = await runPipeline(prepared, settings).finally(progress.stop)
   const { formatReport, reportJson } = await import("./report-text.ts")
   const exit = exitOf(report)
   if (flags.json === true) {
@@ -74,6 +82,11 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
     for (const { error } of report.effects)
       if (error !== undefined) io.stderr.write(`${redactor.redact(formatFailure(failureOf(error)))}\n`)
     io.stdout.write(redactor.redact(formatReport(io, report)))
+  }
+  if (flags.report !== undefined) {
+    const { writeReport } = await import("./report-html.ts")
+    await writeReport(resolve(io.cwd, flags.report), { io, prepared, report, exit })
+    log.info(`the report is in ${flags.report}`)
   }
   io.exit(exit)
 }

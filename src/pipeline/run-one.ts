@@ -1,5 +1,4 @@
 import { passedCredentials } from "../effect/environment.ts"
-import type { PhaseName } from "../effect/effect.ts"
 import { runEffect, type PhaseReport } from "../effect/run-effect.ts"
 import { stateMissing, type StateChange } from "../effect/state-exchange.ts"
 import { AlcidesError, messageOf } from "../errors.ts"
@@ -28,7 +27,8 @@ export type RunSettings = {
   readonly privateParent: string
   /** Where state goes that cannot be put. */
   readonly keptFolder: string
-  readonly onPhase?: (id: string, phase: PhaseName | "waiting for a lock") => void
+  /** Told what an effect, or the prebuild, is doing now; `undefined` when it is done. */
+  readonly onProgress?: (who: string, what: string | undefined) => void
 }
 
 export type EffectReport = {
@@ -82,6 +82,7 @@ export async function runOne(prepared: PreparedEffect, world: World): Promise<Ef
         : new AlcidesError({ code: "internal", message: messageOf(error), cause: error })
     return report({ status: "failed", because: known.message, error: known })
   } finally {
+    world.onProgress?.(node.id, undefined)
     for (const lease of held.toReversed()) {
       await lease
         .release()
@@ -105,7 +106,7 @@ async function acquireAll(
   { node }: PreparedEffect,
   { world, held }: { readonly world: World; readonly held: HeldLease[] },
 ): Promise<ReadonlyMap<string, Lease>> {
-  const { store, detected, log, signal, wait, onPhase } = world
+  const { store, detected, log, signal, wait, onProgress } = world
   const leases = new Map<string, Lease>()
   for (const { lock, exclusive } of claimsOf(node)) {
     const request = { lock, exclusive, description: `effect ${node.id}`, holder: detected.writer }
@@ -114,7 +115,7 @@ async function acquireAll(
       log,
       signal,
       onWaiting: ({ by: [first], ahead }) => {
-        onPhase?.(node.id, "waiting for a lock")
+        onProgress?.(node.id, "waiting for a lock")
         log.info(
           `${node.id}: waiting for the lock ${lock}: ${first === undefined ? `${ahead} asked before` : `held by ${describeLease(first)}`}`,
         )
@@ -134,7 +135,7 @@ async function runUnderLeases(
     leases,
   }: { readonly world: World; readonly held: readonly HeldLease[]; readonly leases: ReadonlyMap<string, Lease> },
 ): ReturnType<typeof runEffect> {
-  const { store, detected, env, log, redactor, signal, privateParent, keptFolder, onPhase } = world
+  const { store, detected, env, log, redactor, signal, privateParent, keptFolder, onProgress } = world
   const { effect, id } = node
   for (const value of passedCredentials({ runner: env, passEnv: effect.passEnv })) redactor.add(value)
   for (const secret of grants.granted.values()) for (const value of stringsIn(secret.reveal())) redactor.add(value)
@@ -159,7 +160,7 @@ async function runUnderLeases(
     signal: AbortSignal.any([signal, ...held.map((lease) => lease.signal)]),
     privateParent,
     keptFolder,
-    onPhase: (phase) => onPhase?.(id, phase),
+    onPhase: (phase) => onProgress?.(id, phase),
   })
 }
 

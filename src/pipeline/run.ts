@@ -22,20 +22,22 @@ export type RunReport = {
 // Effects wait for other machines most of the time; their number is bounded all the same.
 const mostAtOnce = 16
 
-type PrebuildSettings = Pick<RunSettings, "env" | "log" | "redactor" | "signal">
+type PrebuildSettings = Pick<RunSettings, "env" | "log" | "redactor" | "signal" | "onProgress">
 
 /** Builds what the effects and the tree say must build, all in one go. Throws `prebuild-failed` and `nix-missing`. */
 export async function prebuildAll(
   { effects, builds }: Prepared,
-  { env, log, redactor, signal }: PrebuildSettings,
+  { env, log, redactor, signal, onProgress }: PrebuildSettings,
 ): Promise<number> {
   const requests = [...effects, ...builds].flatMap((node) => node.requests)
   if (requests.length === 0) return 0
   const { path, cleanup } = await dir({ prefix: "alcides-roots-", unsafeCleanup: true })
+  onProgress?.("prebuild", `${requests.length} builds`)
   try {
     const results = await prebuild(requests, { env: ownEnvironment(env), log, redactor, signal, gcRoots: path })
     return new Set(results.flatMap(({ drvPaths }) => drvPaths)).size
   } finally {
+    onProgress?.("prebuild", undefined)
     await cleanup()
   }
 }
