@@ -129,14 +129,16 @@ export function lockStore({
     },
 
     async locks() {
-      const now = await objects.now()
       const folder = locksFolder(project)
-      const all = []
+      const records = []
       for (const child of await objects.children(folder)) {
         const record = await readRecord(`${folder}/${child}`)
-        if (record?.project === formatProject(project)) all.push(rules.lockStatus(record, now))
+        if (record?.project === formatProject(project)) records.push(record)
       }
-      return all
+      if (records.length === 0) return []
+      const now = await objects.now()
+      return records
+        .map((record) => rules.lockStatus(record, now))
         .filter(({ leases, waiting, broken }) => leases.length > 0 || waiting > 0 || broken !== undefined)
         .sort((a, b) => (a.lock < b.lock ? -1 : 1))
     },

@@ -71,7 +71,7 @@ export function fileBlobs({
         await folder.settle(path)
         return { name, size, sha256 }
       } catch (error) {
-        await folder.remove(temporary)
+        await folder.discard(temporary)
         throw error
       }
     },

@@ -26,6 +26,9 @@ export interface StoreFolder {
   ): Promise<{ readonly path: string; /** By the store's clock. */ readonly written: number }>
   /** What was renamed or linked in this folder stays, also when the power goes. */
   settle(folder: string): Promise<void>
+  /** Removes a temporary file, now or later. */
+  discard(path: string): Promise<void>
+  /** What is not there already is no failure. */
   remove(path: string): Promise<void>
   now(): Promise<number>
   /** Removes what crashed writers left. */
@@ -93,23 +96,31 @@ export function storeFolder({
 
   const temporary = (): string => join(temporaries, randomUUID())
 
-  const writeTemporary = async (text: string): Promise<{ path: string; written: number }> => {
-    const path = temporary()
-    const written = await step({ name: "write temporary", path }, async () => {
-      const handle = await open(path, "w", 0o600)
-      try {
-        await handle.writeFile(text)
-        await handle.sync()
-        return (await handle.stat()).mtimeMs
-      } finally {
-        await handle.close()
-      }
-    })
-    return { path, written: written ?? 0 }
-  }
-
   const remove = async (path: string): Promise<void> => {
     await step({ name: "remove", path, expect: ["ENOENT"] }, () => unlink(path))
+  }
+
+  // What cannot be removed now is removed when it is old.
+  const discard = (path: string): Promise<void> => remove(path).catch(() => {})
+
+  const writeTemporary = async (text: string, durable = true): Promise<{ path: string; written: number }> => {
+    const path = temporary()
+    try {
+      const written = await step({ name: "write temporary", path }, async () => {
+        const handle = await open(path, "w", 0o600)
+        try {
+          await handle.writeFile(text)
+          if (durable) await handle.sync()
+          return (await handle.stat()).mtimeMs
+        } finally {
+          await handle.close()
+        }
+      })
+      return { path, written: Math.floor(written ?? 0) }
+    } catch (error) {
+      await discard(path)
+      throw error
+    }
   }
 
   const createStore = async (): Promise<void> => {
@@ -119,24 +130,16 @@ export function storeFolder({
     // Another writer may have been first; either marker is good.
     await step({ name: "link marker", path: markerPath, expect: ["EEXIST"] }, () => link(path, markerPath))
     await settle(root)
-    await remove(path)
+    await discard(path)
     known = true
   }
 
+  // The time that the file system gives to a file just written, which on NFS is the server's.
   const now = async (): Promise<number> => {
-    if (!(await exists())) await createStore()
-    const path = temporary()
-    const time = await step({ name: "read clock", path }, async () => {
-      const handle = await open(path, "w", 0o600)
-      try {
-        await handle.write("now")
-        return (await handle.stat()).mtimeMs
-      } finally {
-        await handle.close()
-      }
-    })
-    await remove(path)
-    return Math.floor(time ?? 0)
+    await createStore()
+    const { path, written } = await writeTemporary("", false)
+    await discard(path)
+    return written
   }
 
   const clean = async (): Promise<void> => {
@@ -145,9 +148,21 @@ export function storeFolder({
       []) {
       const path = join(temporaries, entry)
       const found = await step({ name: "stat temporary", path, expect: ["ENOENT"] }, () => stat(path))
-      if (found !== undefined && found.mtimeMs + leftoverAge < time) await remove(path)
+      if (found !== undefined && found.mtimeMs + leftoverAge < time) await discard(path)
     }
   }
 
-  return { root, exists, create: createStore, makeFolder, temporary, writeTemporary, settle, remove, now, clean }
+  return {
+    root,
+    exists,
+    create: createStore,
+    makeFolder,
+    temporary,
+    writeTemporary,
+    settle,
+    discard,
+    remove,
+    now,
+    clean,
+  }
 }

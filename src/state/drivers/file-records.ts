@@ -12,6 +12,7 @@ import type { RunStep } from "./file-steps.ts"
 const keptGenerations = 16
 const keptTime = 10 * 60_000
 const pruneEvery = 8
+const mostReads = 8
 
 type Header = { readonly id: string; readonly parent: string }
 
@@ -78,13 +79,14 @@ export function fileRecords({
     async read(key) {
       if (!(await folder.exists())) return undefined
       const path = pathOf(key)
-      for (;;) {
+      for (let attempt = 0; attempt < mostReads; attempt += 1) {
         const generation = (await generations(path))?.at(-1)
         if (generation === undefined) return undefined
         const found = await readGeneration(path, generation)
         // Pruned between listing and reading: others have written since.
         if (found !== undefined) return { text: found.text, tag: `${generation}:${found.id}` }
       }
+      throw storeDamaged({ where: path, what: "lists a newest record that cannot be opened" })
     },
 
     async swap(key, { text, expected }) {
@@ -100,7 +102,7 @@ export function fileRecords({
       // NFS may repeat a link that had succeeded and answer EEXIST, so the number of names decides (see open(2)).
       const linked = (await step({ name: "stat temporary", path: temporary }, () => stat(temporary)))?.nlink === 2
       if (linked) await folder.settle(path)
-      await folder.remove(temporary)
+      await folder.discard(temporary)
       if (!linked) return false
       if (await counts({ path, generation, id })) return true
       await folder.remove(target)

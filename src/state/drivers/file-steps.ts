@@ -1,7 +1,7 @@
 import { AlcidesError } from "../../errors.ts"
 
-/** Called before each file operation with its name: tests stop the program there. */
-export type OnStep = (step: string) => void | Promise<void>
+/** Called before each file operation: tests fail it, or stop the program there. */
+export type OnStep = (step: Step) => void | Promise<void>
 
 export type Step = {
   readonly name: string
@@ -18,15 +18,21 @@ const mostAttempts = 6
 
 /** The one way in which the file driver touches the disk. */
 export function fileSteps(onStep?: OnStep): RunStep {
-  return async ({ name, path, expect = [] }, act) => {
+  return async (step, act) => {
+    const { name, path, expect = [] } = step
     for (let attempt = 1; ; attempt += 1) {
-      await onStep?.(name)
       try {
+        await onStep?.(step)
         return await act()
       } catch (error) {
         const code = codeOf(error)
         if (expect.includes(code)) return undefined
-        if (!passing.has(code) || attempt === mostAttempts) throw storageError({ code, path, cause: error })
+        if (!passing.has(code) || attempt === mostAttempts)
+          throw storageError({
+            code: code === "EPERM" && name.startsWith("link") ? "ENOTSUP" : code,
+            path,
+            cause: error,
+          })
         const pause = Math.random() * 20 * 2 ** attempt
         await new Promise((resolve) => setTimeout(resolve, pause))
       }
@@ -87,7 +93,7 @@ function storageError({
       return new AlcidesError({
         code: "store-failed",
         message: `the state store failed at ${path} (${code || "unknown"})`,
-        hint: "nothing was changed; try again",
+        hint: "look at the disk, then at `alcides state history`, before you try again",
         cause,
       })
   }
