@@ -34,7 +34,7 @@ export const commonOptions = {
 
 export const deploymentName = z
   .string()
-  .regex(/^[A-Za-z_-][A-Za-z0-9_.-]*$/, "must begin with a letter, and hold only letters, digits, `_`, `.` and `-`")
+  .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, "must begin with a letter, and hold only letters, digits, `_`, `.` and `-`")
 export const networkFiles = files.min(1, "must name a network file")
 export const networkArgs = z.record(identifier, z.json())
 

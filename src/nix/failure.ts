@@ -1,7 +1,7 @@
 import { relative } from "node:path"
 
 export type NixFailure = {
-  /** Where the mistake is, such as `network.nix:12:5`, when it is in one of the files that were asked about. */
+  /** Where the mistake is, such as `network.nix:12:5`, when it is below `src` or in one of the files that were asked about. */
   readonly at: string | undefined
   /** Nix's own words, without the trace. */
   readonly lines: readonly string[]
@@ -48,6 +48,8 @@ function firstPlace(lines: readonly string[], { files, src }: Scope): string | u
       const position = /^\d+:\d+/.exec(line.split(`${file}:`)[1] ?? "")
       if (position !== null) return `${relative(src, file)}:${position[0]}`
     }
+    const below = /^[^'"«»]+?:\d+:\d+/.exec(line.split(`${src}/`)[1] ?? "")
+    if (below !== null) return below[0]
     // A flake is read from a copy of its sources in the store.
     const copied = /\/[0-9a-z]{32}-source\/([^'"«»]+?:\d+:\d+)/.exec(line)
     if (copied?.[1] !== undefined) return copied[1]

@@ -42,6 +42,9 @@ export async function instantiate(
   })
 }
 
+// The trace tells where a mistake is; an expression may ask for a flake also where the user's settings do not.
+const flags = ["--show-trace", "--extra-experimental-features", "nix-command flakes"]
+
 type Evaluation = {
   readonly program: "nix" | "nix-instantiate"
   readonly args: readonly string[]
@@ -57,14 +60,13 @@ async function evaluationOf(
 ): Promise<Evaluation> {
   switch (build.type) {
     case "flake": {
-      const flakes = ["--extra-experimental-features", "nix-command flakes"]
-      const args = ["eval", ...flakes, "--show-trace", "--raw", build.installable, "--apply", "drv: drv.drvPath"]
+      const args = ["eval", ...flags, "--raw", build.installable, "--apply", "drv: drv.drvPath"]
       return { program: "nix", args, input: undefined, nixPath: undefined, files: [], src }
     }
     case "file": {
       const file = resolve(src, build.file)
       const attribute = build.attribute === undefined ? [] : ["-A", build.attribute]
-      const args = ["--show-trace", file, ...attribute]
+      const args = [...flags, file, ...attribute]
       return { program: "nix-instantiate", args, input: undefined, nixPath: undefined, files: [file], src }
     }
     case "expression": {
@@ -72,7 +74,7 @@ async function evaluationOf(
       const { expression, nixPath, files = [] } = build
       return {
         program: "nix-instantiate",
-        args: ["--show-trace", "-"],
+        args: [...flags, "-"],
         input: typeof expression === "function" ? await expression(context) : expression,
         nixPath: typeof nixPath === "function" ? await nixPath(context) : nixPath,
         files,

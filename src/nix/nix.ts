@@ -27,7 +27,7 @@ export type NixCall = {
   readonly cwd?: string
   readonly input?: string
   readonly nixPath?: string
-  /** "info" shows what Nix says as it says it. Default: "debug". */
+  /** "info" shows what Nix says as it says it; what an expression says itself is always shown. Default: "debug". */
   readonly show?: "info" | "debug"
 }
 
@@ -58,7 +58,7 @@ export async function runNix(
     onLine: (line: string, from: "stdout" | "stderr"): void => {
       if (from === "stdout") return
       stderr.push(line)
-      log[show](line)
+      log[/^(trace|evaluation warning): /.test(line) ? "info" : show](line)
     },
   }
   try {

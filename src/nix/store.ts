@@ -12,8 +12,8 @@ export async function outputsOf(
   const limit = pLimit(options.concurrency ?? availableParallelism())
   const entries = drvPaths.map(async (drvPath) => {
     const [drv = "", output] = drvPath.split("!")
-    const query = output === undefined ? ["--outputs", drv] : ["--binding", output, drv]
-    const paths = await limit(async () => queryStore(["--query", ...query], options))
+    const all = await limit(async () => queryStore(["--query", "--outputs", drv], options))
+    const paths = output === undefined ? all : all.filter((path) => path.endsWith(`-${output}`))
     return [drvPath, paths] as const
   })
   return new Map(await Promise.all(entries))

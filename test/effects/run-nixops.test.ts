@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as z from "zod"
@@ -107,6 +108,18 @@ describe("runNixOps", () => {
     const { resources } = deploymentIn(stateAfter)
     expect(resources["db"]?.vmId).toMatch(/^i-/)
     expect(resources["web"]?.vmId).toBeUndefined()
+  })
+
+  it("puts back what a deployment that was ended has made", async () => {
+    const controller = new AbortController()
+    const ready = join(folder.src, "ready")
+    const script = `if [ "$1" = deploy ]; then ${nixops} "$@" --create-only; touch ${ready}; sleep 60; fi`
+    const running = run(runNixOps(network()), { ...programs(script), signal: controller.signal })
+    await expect.poll(() => existsSync(ready), { timeout: 20_000 }).toBe(true)
+    controller.abort(new Error("interrupted"))
+    const { error, stateAfter } = await running
+    expect(error).toMatchObject({ code: "program-aborted", exit: 4 })
+    expect(deploymentIn(stateAfter).resources["web"]?.vmId).toMatch(/^i-/)
   })
 
   it.each(["dry-run", "plan", "build"] as const)("%s reads the state and puts nothing back", async (action) => {

@@ -46,7 +46,7 @@ const run = async (effect: Effect, options: TestEffectOptions & { readonly befor
   testEffect(effect, { programs: { nixops: `${options.before ?? ""}\nexec ${nixops} "$@"` }, ...options })
 
 async function build(effect: Effect, src: string, warnings: string[] = []) {
-  const log: Log = { info: () => {}, warn: () => {}, debug: (line) => void warnings.push(line) }
+  const log: Log = { info: (line) => void warnings.push(line), warn: () => {}, debug: () => {} }
   const env = { ...world.env, PATH: `${dirname(nixops)}:${world.env["PATH"]}` }
   const requests = effect.prebuilt.map((one) => ({ build: one, src }))
   return prebuild(requests, { env, signal: new AbortController().signal, log })

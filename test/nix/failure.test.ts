@@ -104,6 +104,12 @@ error: undefined variable 'x'
     expect(nixFailure(stderr, { files: [], src: "/repo" }).at).toBe("machines/web.nix:2:3")
   })
 
+  it("finds a file below src that nobody named", () => {
+    expect(nixFailure(["error: oh", "       at /repo/modules/web server.nix:2:3:"], scope).at).toBe(
+      "modules/web server.nix:2:3",
+    )
+  })
+
   it("says nothing of a place that it does not know", () => {
     expect(nixFailure(["error: oh", "       at /elsewhere/x.nix:2:3:"], scope).at).toBeUndefined()
     expect(nixFailure([], scope)).toEqual({ at: undefined, lines: [] })

@@ -180,6 +180,26 @@ describe("prebuild", () => {
     expect(failure.detail).toContain("error: one")
   })
 
+  it("shows what an expression says while it is evaluated", async () => {
+    const said: string[] = []
+    const log: Log = { ...silentLog, info: (line) => void said.push(line) }
+    const text = `builtins.trace "look here" (${derivation("traced", "echo > $out")})`
+    await instantiate([request(expression("traced", text))], options(log))
+    expect(said).toEqual(["trace: look here"])
+  })
+
+  it("reads a flake from an expression also where flakes are not switched on", async () => {
+    await writeFile(join(src, "flake.nix"), `{ outputs = { self }: { answer = "echo 42 > $out"; }; }`)
+    const settings = (await readFile(join(world.root, "conf", "nix.conf"), "utf8")).replace(/experimental.*\n/, "")
+    await mkdir(join(src, "conf"))
+    await writeFile(join(src, "conf", "nix.conf"), settings)
+    const script = `(builtins.getFlake "path:${src}").answer`
+    const text = derivation("flake", "", `script = ${script};`).replace('"-c" ""', `"-c" (${script})`)
+    const env = { ...world.env, NIX_CONF_DIR: join(src, "conf") }
+    const [result] = await prebuild([request(expression("flake", text))], { ...options(), env })
+    expect(await readFile(result?.outPaths[0] ?? "", "utf8")).toBe("42\n")
+  })
+
   it("needs Nix on PATH", async () => {
     const failure = await failureOf(
       prebuild([request(expression("x", "1"))], { ...options(), env: { ...world.env, PATH: src } }),
