@@ -1,37 +1,18 @@
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
-import { cp, mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises"
+import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
-import { dir } from "tmp-promise"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import * as z from "zod"
+import { buildPackage, type BuiltPackage } from "../support/built-package.ts"
 import { bundleExternals, manifest } from "./manifest.ts"
 import { packageOf, root } from "./sources.ts"
 
-// The package as it is packed, in a copy: a build empties dist/, which others may be using.
-let copy: { readonly path: string; readonly cleanup: () => Promise<void> }
+let copy: BuiltPackage
 
 beforeAll(async () => {
-  copy = await dir({ prefix: "alcides-package-", unsafeCleanup: true })
-  for (const name of [
-    "src",
-    "effects",
-    "test",
-    "bench",
-    "examples",
-    ".ci",
-    "package.json",
-    "tsconfig.json",
-    "README.md",
-    "LICENSE",
-  ]) {
-    if (existsSync(join(root, name))) await cp(join(root, name), join(copy.path, name), { recursive: true })
-  }
-  await symlink(join(root, "node_modules"), join(copy.path, "node_modules"))
-  const built = spawnSync(process.execPath, [".ci/build.mjs"], { cwd: copy.path, encoding: "utf8" })
-  if (built.status !== 0) throw new Error(`the build failed:\n${built.stdout}${built.stderr}`)
+  copy = await buildPackage({ types: true })
 })
 
 afterAll(() => copy.cleanup())
