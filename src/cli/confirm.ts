@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises"
 import { isTerminal } from "./color.ts"
 import type { Io } from "./io.ts"
 import { AlcidesError, usageError } from "../errors.ts"
@@ -23,6 +22,7 @@ export async function confirm({
       hint: "add --yes to answer it here",
     })
   }
+  const { createInterface } = await import("node:readline/promises")
   const terminal = createInterface({ input: io.stdin, output: io.stderr })
   try {
     const answer = await terminal.question(`${printable(question)} [y/N] `, { signal: io.signal })

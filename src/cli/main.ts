@@ -35,7 +35,9 @@ async function start(): Promise<void> {
   process.exit()
 }
 
-const codeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal]
+function codeOf(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal]
+}
 
 // A reader that went away, as `head` does, is no failure of the command; a full disk behind `>` is one.
 function tolerateClosed(stream: Writable): void {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Option } from "@commander-js/extra-typings"
 import { AlcidesError } from "../errors.ts"
+import { findPipelineFile } from "../pipeline/find.ts"
 import { namedProject, resolveProject } from "../pipeline/project.ts"
 import { parseProject } from "../state/names.ts"
 import { openStore, storeUrl } from "../state/open.ts"
@@ -64,7 +65,6 @@ type FileSettings = {
 
 // No pipeline file, no settings; a broken one is an error, because it may name another store.
 async function pipelineSettings(cwd: string): Promise<FileSettings | undefined> {
-  const { findPipelineFile, loadPipeline } = await import("../pipeline/load.ts")
   let path
   try {
     path = findPipelineFile({ cwd, root: checkoutRoot(cwd) })
@@ -72,6 +72,7 @@ async function pipelineSettings(cwd: string): Promise<FileSettings | undefined> 
     if (error instanceof AlcidesError && error.code === "pipeline-missing") return undefined
     throw error
   }
+  const { loadPipeline } = await import("../pipeline/load.ts")
   const { store, project } = (await loadPipeline(path)).settings
   return { folder: dirname(path), store, project }
 }

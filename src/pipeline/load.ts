@@ -1,53 +1,13 @@
 import { existsSync } from "node:fs"
 import { readFile, rm } from "node:fs/promises"
-import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path"
+import { basename, dirname, extname, isAbsolute, join, relative } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Loader, Plugin } from "esbuild"
 import { dir } from "tmp-promise"
 import { AlcidesError, messageOf, usageError } from "../errors.ts"
 import type { Pipeline } from "./pipeline.ts"
 
-const fileNames = ["alcides.config", "ci"].flatMap((name) =>
-  [".ts", ".mts", ".js", ".mjs"].map((ending) => name + ending),
-)
-
-/** Finds the one pipeline file of a folder. Throws `pipeline-missing` and `pipeline-ambiguous`. */
-export function findPipelineFile({
-  cwd,
-  root,
-  flag,
-}: {
-  readonly cwd: string
-  readonly root: string
-  readonly flag?: string | undefined
-}): string {
-  if (flag !== undefined) {
-    const path = resolve(cwd, flag)
-    if (existsSync(path)) return path
-    throw usageError({
-      code: "pipeline-missing",
-      message: `there is no file ${flag}`,
-      hint: "name the pipeline file with --file",
-    })
-  }
-  for (const folder of new Set([cwd, root])) {
-    const found = fileNames.filter((name) => existsSync(join(folder, name)))
-    const [first] = found
-    if (found.length > 1) {
-      throw usageError({
-        code: "pipeline-ambiguous",
-        message: `both ${found.join(" and ")} are in ${folder}`,
-        hint: "keep one of them, or choose with --file",
-      })
-    }
-    if (first !== undefined) return join(folder, first)
-  }
-  throw usageError({
-    code: "pipeline-missing",
-    message: `no pipeline file in ${cwd}${root === cwd ? "" : ` or ${root}`}`,
-    hint: "write ci.ts (docs/guides/deploy-a-nixops-network.md has ten lines to begin with), or name the file with --file",
-  })
-}
+export { findPipelineFile } from "./find.ts"
 
 /**
  * Loads a pipeline file, TypeScript or JavaScript, as it stands: no build step, no installed `alcides` needed.

@@ -16,7 +16,12 @@ let env: Record<string, string>
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "alcides-cli-state-"))
-  env = { PATH: process.env["PATH"] ?? "", HOME: folder, ALCIDES_STATE: `file:${folder}/store`, ALCIDES_PROJECT: project }
+  env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: folder,
+    ALCIDES_STATE: `file:${folder}/store`,
+    ALCIDES_PROJECT: project,
+  }
 })
 
 afterEach(async () => {
@@ -228,7 +233,12 @@ describe("state list, history, rollback and delete", () => {
     expect(rows[2]).toMatch(/rollback to 1$/)
     expect(rows[4]).toMatch(/the first$/)
     const versions: unknown = JSON.parse((await alcides(["state", "history", "--name", name, "--json"])).stdout)
-    expect(versions).toMatchObject([{ version: 4, deleted: true }, { version: 3, rollbackOf: 1 }, { version: 2 }, { version: 1 }])
+    expect(versions).toMatchObject([
+      { version: 4, deleted: true },
+      { version: 3, rollbackOf: 1 },
+      { version: 2 },
+      { version: 1 },
+    ])
 
     const absent = await get()
     expect(absent).toMatchObject({ exit: 1, stdout: "" })
@@ -265,10 +275,15 @@ describe("while another holds the state file", () => {
 
   it("does not write with --no-wait, and says who holds it", async () => {
     await alcides(["lock", "acquire", "--name", lock, "--description", "a deploy"])
-    for (const args of [["put", "--file", "-"], ["rollback", "--to", "1"]]) {
+    for (const args of [
+      ["put", "--file", "-"],
+      ["rollback", "--to", "1"],
+    ]) {
       const { exit, stderr } = await alcides(["state", ...args, "--name", name, "--no-wait"], { input: "x" })
       expect(exit).toBe(6)
-      expect(stderr).toMatch(/^alcides: the lock "alcides\.state\.nixops-foo\.json" was not obtained: it is held by .*\(a deploy\)/)
+      expect(stderr).toMatch(
+        /^alcides: the lock "alcides\.state\.nixops-foo\.json" was not obtained: it is held by .*\(a deploy\)/,
+      )
     }
   })
 
@@ -301,7 +316,10 @@ describe("while another holds the state file", () => {
     const waiting = alcides(["state", "put", "--name", name, "--file", "-"], { input: "1", signal: stop.signal })
     await sleep(400)
     stop.abort(new AlcidesError({ code: "interrupted", message: "interrupted by SIGINT" }))
-    expect(await waiting).toMatchObject({ exit: 1, stderr: expect.stringContaining("alcides: interrupted by SIGINT\n") })
+    expect(await waiting).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining("alcides: interrupted by SIGINT\n"),
+    })
     await alcides(["lock", "release", "--lease-id", lease])
     expect(JSON.parse((await alcides(["lock", "list", "--json"])).stdout)).toEqual([])
   })

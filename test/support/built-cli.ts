@@ -39,7 +39,7 @@ export async function buildCli(): Promise<BuiltCli> {
     format: "esm",
     platform: "node",
     target: "node20.11",
-    external: ["esbuild"],
+    external: ["esbuild", "./secret.ts"],
     banner: {
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
     },

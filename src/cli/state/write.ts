@@ -1,5 +1,4 @@
 import { createLog } from "../../log.ts"
-import { holdLease } from "../../state/lease.ts"
 import { stateLock } from "../../state/names.ts"
 import type { Lease, StateStore, StateVersion, Writer } from "../../state/store.ts"
 import type { Io } from "../io.ts"
@@ -26,6 +25,7 @@ export async function writeUnderLease(
   const parent = parentLease(io)
   const lock = stateLock(name)
   const log = createLog({ stream: io.stderr, redact: (line) => line })
+  const { holdLease } = await import("../../state/lease.ts")
   const held = await holdLease(
     store,
     { lock, exclusive: true, description, holder: writer, ...(parent !== undefined && { parent }) },

@@ -1,0 +1,194 @@
+import { existsSync } from "node:fs"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { buildCli, type BuiltCli, type RunningCli } from "../support/built-cli.ts"
+import { runCli } from "../support/io.ts"
+
+const project = "github/neat-org/neat-repo"
+
+let cli: BuiltCli
+let folder: string
+let env: Record<string, string>
+
+beforeAll(async () => {
+  cli = await buildCli()
+})
+
+afterAll(async () => {
+  await cli.remove()
+})
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alcides-cli-lock-run-"))
+  env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: folder,
+    ALCIDES_STATE: `file:${folder}/store`,
+    ALCIDES_PROJECT: project,
+  }
+})
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+const run = (args: readonly string[]): RunningCli =>
+  cli.start(["lock", "run", "--name", "production", ...args], { env, cwd: folder })
+
+const inFolder = (name: string): string => join(folder, name)
+
+async function locks(): Promise<unknown> {
+  return JSON.parse((await runCli(["lock", "list", "--json"], { env, cwd: folder })).stdout)
+}
+
+async function appears(file: string): Promise<string> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (existsSync(inFolder(file))) {
+      const text = await readFile(inFolder(file), "utf8")
+      if (text.endsWith("\n")) return text.trim()
+    }
+    await sleep(50)
+  }
+  throw new Error(`${file} did not appear`)
+}
+
+function isAlive(pid: string): boolean {
+  try {
+    process.kill(Number(pid), 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function ends(pid: string): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (!isAlive(pid)) return true
+    await sleep(50)
+  }
+  return false
+}
+
+describe("lock run", () => {
+  it("gives the program our streams, its own flags and both lease variables, and exits with its code", async () => {
+    const script =
+      'read line; echo "$line $1 $2"; echo "$ALCIDES_LOCK_LEASE_ID" >&2; [ "$ALCIDES_LOCK_LEASE_ID" = "$HERCULES_CI_LOCK_LEASE_ID" ] && exit 42'
+    const { child, ended } = run(["sh", "-c", script, "sh", "--name", "--json"])
+    child.stdin?.end("hello\n")
+    const { exit, stdout, stderr } = await ended
+    expect({ exit, stdout }).toEqual({ exit: 42, stdout: "hello --name --json\n" })
+    expect(stderr).toMatch(/^[0-9a-f-]{36}\n$/)
+    expect(await locks()).toEqual([])
+  })
+
+  it("takes what follows -- as the program", async () => {
+    expect(await run(["--no-wait", "--", "printf", "%s", "--no-wait"]).ended).toEqual({
+      exit: 0,
+      stdout: "--no-wait",
+      stderr: "",
+    })
+  })
+
+  it("lets what it runs take and write under the same lock", async () => {
+    const inner = `"${process.execPath}" "${cli.path}"`
+    const script = `${inner} lock run --name production --no-wait -- true && echo '{}' | ${inner} state put --name a.json --file -`
+    const { exit, stderr } = await run(["--", "sh", "-c", script]).ended
+    expect(exit).toBe(0)
+    expect(stderr).toContain("state a.json: version 1")
+  })
+
+  it("exits 128+n for a program that a signal ended", async () => {
+    expect((await run(["--", "sh", "-c", "kill -SEGV $$"]).ended).exit).toBe(139)
+  })
+
+  it("says who holds the lock while it runs", async () => {
+    const { child, ended } = run(["--", "sh", "-c", "echo ready > ready; read line"])
+    await appears("ready")
+    expect(await locks()).toMatchObject([
+      { lock: "production", leases: [{ description: "alcides lock run sh", exclusive: true }] },
+    ])
+    const blocked = await run(["--no-wait", "--", "touch", "never"]).ended
+    expect(blocked.exit).toBe(6)
+    expect(blocked.stderr).toContain('the lock "production" was not obtained: it is held by')
+    child.stdin?.end("\n")
+    expect((await ended).exit).toBe(0)
+    expect(existsSync(inFolder("never"))).toBe(false)
+  })
+
+  it("takes no lock for a program that does not exist or does not start", async () => {
+    expect(await run(["--", "no-such-program"]).ended).toMatchObject({
+      exit: 2,
+      stderr: "alcides: no-such-program is not on PATH\n  hint: install no-such-program, or add its folder to PATH\n",
+    })
+    await writeFile(inFolder("broken"), "#!/no/such/interpreter\n", { mode: 0o755 })
+    expect((await run(["--", "./broken"]).ended).exit).not.toBe(0)
+    expect(await locks()).toEqual([])
+  })
+
+  it("needs a program", async () => {
+    const { exit, stderr } = await run([]).ended
+    expect({ exit, stderr }).toEqual({
+      exit: 2,
+      stderr: "alcides: missing required argument 'command'\n  hint: see `alcides lock run --help`\n",
+    })
+  })
+
+  it("keeps the lease alive for longer than its time", async () => {
+    const { child, ended } = run(["--ttl", "1", "--", "sh", "-c", "echo ready > ready; read line"])
+    await appears("ready")
+    await sleep(2500)
+    expect(await locks()).toMatchObject([{ leases: [{}] }])
+    child.stdin?.end("\n")
+    expect((await ended).exit).toBe(0)
+  })
+
+  it("ends the program and everything it started as soon as the lease is lost, with exit 6", async () => {
+    const script = "sleep 600 & echo $! > grandchild; trap 'exit 0' TERM; echo $$ > ready; while :; do sleep 0.1; done"
+    const { ended } = run(["--ttl", "2", "--", "sh", "-c", script])
+    const pid = await appears("ready")
+    const grandchild = await appears("grandchild")
+    await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
+    const { exit, stderr } = await ended
+    expect(exit).toBe(6)
+    expect(stderr).toMatch(/^alcides: the lease \S+ is no longer held: /m)
+    expect([await ends(pid), await ends(grandchild)]).toEqual([true, true])
+  })
+
+  it.each([
+    ["SIGTERM", 143],
+    ["SIGINT", 143],
+  ] as const)("hands %s on as TERM, waits for the program's end, and releases the lock", async (signal, exit) => {
+    const script =
+      "trap 'sleep 0.3; echo cleaned > cleaned; trap - TERM; kill -TERM $$' TERM; echo ready > ready; while :; do sleep 0.1; done"
+    const { child, ended } = run(["--", "sh", "-c", script])
+    await appears("ready")
+    child.kill(signal)
+    expect((await ended).exit).toBe(exit)
+    expect(await appears("cleaned")).toBe("cleaned")
+    expect(await locks()).toEqual([])
+  })
+
+  it("exits at once at a second signal, and takes the program along", async () => {
+    const { child, ended } = run(["--", "sh", "-c", "trap '' TERM; echo $$ > ready; while :; do sleep 0.1; done"])
+    const pid = await appears("ready")
+    child.kill("SIGTERM")
+    await sleep(300)
+    expect(isAlive(pid)).toBe(true)
+    child.kill("SIGTERM")
+    expect((await ended).exit).toBe(143)
+    expect(await ends(pid)).toBe(true)
+  })
+
+  it("leaves no program behind when it is killed, and the lock is free after its time", async () => {
+    const { child, ended } = run(["--ttl", "2", "--", "sh", "-c", "echo $$ > ready; while :; do sleep 0.1; done"])
+    const pid = await appears("ready")
+    child.kill("SIGKILL")
+    expect((await ended).exit).toBe("SIGKILL")
+    if (process.platform === "linux") expect(await ends(pid)).toBe(true)
+    const next = await runCli(["lock", "acquire", "--name", "production"], { env, cwd: folder })
+    expect(next.exit).toBe(0)
+  })
+})

@@ -1,0 +1,214 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { AlcidesError } from "../../src/errors.ts"
+import { runCli, type CliOptions, type CliResult } from "../support/io.ts"
+
+const project = "github/neat-org/neat-repo"
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n$/
+const nobody = "11111111-1111-4111-8111-111111111111"
+
+let folder: string
+let env: Record<string, string>
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alcides-cli-lock-"))
+  env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: folder,
+    ALCIDES_STATE: `file:${folder}/store`,
+    ALCIDES_PROJECT: project,
+  }
+})
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+const lock = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+  runCli(["lock", ...args], { env, cwd: folder, ...options })
+
+const acquire = async (...flags: string[]): Promise<string> => {
+  const { exit, stdout } = await lock(["acquire", "--name", "production", ...flags])
+  expect(exit).toBe(0)
+  return stdout.trim()
+}
+
+const listed = async (): Promise<unknown> => JSON.parse((await lock(["list", "--json"])).stdout)
+
+describe("lock acquire", () => {
+  it("prints the lease's id alone, and says until when on standard error", async () => {
+    const { exit, stdout, stderr } = await lock(["acquire", "--name", "production"])
+    expect(exit).toBe(0)
+    expect(stdout).toMatch(uuid)
+    expect(stderr).toMatch(/^lock production acquired until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$/)
+  })
+
+  it("prints what hci prints with --json", async () => {
+    const { stdout } = await lock(["acquire", "--name", "production", "--json", "--ttl", "100"])
+    const { leaseId, expirationTime, ...rest }: Record<string, string> = JSON.parse(stdout)
+    expect(`${leaseId}\n`).toMatch(uuid)
+    expect(Date.parse(expirationTime ?? "") - Date.now()).toBeGreaterThan(90_000)
+    expect(Date.parse(expirationTime ?? "") - Date.now()).toBeLessThan(110_000)
+    expect(rest).toEqual({})
+  })
+
+  it("exits 6 with --no-wait when it is held, and says by whom", async () => {
+    const lease = await acquire("--description", "a\u001b[31m deploy")
+    const told = await lock(["acquire", "--name", "production", "--no-wait"])
+    expect(told).toMatchObject({ exit: 6, stdout: "" })
+    expect(told.stderr).toMatch(
+      /^alcides: the lock "production" was not obtained: it is held by \S+ \(a\\u001b\[31m deploy\) since /,
+    )
+    expect(told.stderr).toContain("hint: ")
+
+    const json = await lock(["acquire", "--name", "production", "--no-wait", "--json"])
+    expect(json).toMatchObject({ exit: 6, stderr: "" })
+    expect(JSON.parse(json.stdout)).toMatchObject({ blockedByLeases: [{ id: lease, exclusive: true }] })
+  })
+
+  it("acquires with --no-wait --json what is free", async () => {
+    const { exit, stdout } = await lock(["acquire", "--name", "production", "--no-wait", "--json"])
+    expect({ exit, ...JSON.parse(stdout) }).toMatchObject({ exit: 0, leaseId: expect.any(String) })
+  })
+
+  it("lets those who share in, and keeps the exclusive out", async () => {
+    await acquire("--non-exclusive")
+    await acquire("--non-exclusive", "--no-wait")
+    expect((await lock(["acquire", "--name", "production", "--no-wait"])).exit).toBe(6)
+  })
+
+  it("waits in the queue until it is released", async () => {
+    const first = await acquire()
+    const waiting = lock(["acquire", "--name", "production"])
+    await sleep(400)
+    expect(await listed()).toMatchObject([{ lock: "production", waiting: 1 }])
+    await lock(["release", "--lease-id", first])
+    const { exit, stderr } = await waiting
+    expect(exit).toBe(0)
+    expect(stderr).toMatch(
+      /^waiting for the lock production; held by \S+ \(alcides lock acquire\) since .*\nlock production acquired until /,
+    )
+  })
+
+  it("leaves the queue when it is interrupted", async () => {
+    await acquire()
+    const stop = new AbortController()
+    const waiting = lock(["acquire", "--name", "production"], { signal: stop.signal })
+    await sleep(400)
+    stop.abort(new AlcidesError({ code: "terminated", message: "ended by SIGTERM" }))
+    expect(await waiting).toMatchObject({ exit: 1, stdout: "" })
+    expect(await listed()).toMatchObject([{ waiting: 0 }])
+  })
+
+  it.each(["HERCULES_CI_LOCK_LEASE_ID", "ALCIDES_LOCK_LEASE_ID"])("takes its parent from %s", async (variable) => {
+    const parent = await acquire()
+    const args = ["acquire", "--name", "production", "--no-wait"]
+    expect((await lock(args, { env: { ...env, [variable]: parent } })).exit).toBe(0)
+    expect(await lock(args, { env: { ...env, [variable]: "x" } })).toMatchObject({
+      exit: 2,
+      stderr: `alcides: ${variable} is no lease id: "x"\n  hint: a lease id is the UUID that \`alcides lock acquire\` prints\n`,
+    })
+    expect(await lock(args, { env: { ...env, [variable]: nobody } })).toMatchObject({ exit: 6 })
+  })
+
+  it.each([
+    [["--name", "a/b"], '"a/b" is no lock name: it contains a slash'],
+    [["--name", "x", "--ttl", "0"], '--ttl: "0" is no number of seconds'],
+    [["--name", "x", "--ttl", "1h"], '--ttl: "1h" is no number of seconds'],
+    [["--name", "x", "--ttl", "86401"], '--ttl: "86401" is no number of seconds'],
+    [[], "required option '--name <name>' not specified"],
+  ])("refuses %j as a usage error", async (flags, message) => {
+    const { exit, stderr } = await lock(["acquire", ...flags])
+    expect(stderr).toMatch(/^alcides: .*\n {2}hint: .*\n$/)
+    expect({ exit, fact: stderr.split("\n")[0] }).toEqual({ exit: 2, fact: `alcides: ${message}` })
+  })
+})
+
+describe("lock update and release", () => {
+  it("need neither project nor name", async () => {
+    const lease = await acquire("--ttl", "30")
+    const { ALCIDES_PROJECT: _, ...bare } = env
+    const updated = await lock(["update", "--lease-id", lease.toUpperCase(), "--description", "still", "--json"], {
+      env: bare,
+    })
+    expect(updated.exit).toBe(0)
+    expect(JSON.parse(updated.stdout)).toMatchObject({ leaseId: lease })
+    expect(await listed()).toMatchObject([{ leases: [{ id: lease, description: "still" }] }])
+    expect(await lock(["update", "--lease-id", lease], { env: bare })).toEqual({ exit: 0, stdout: "", stderr: "" })
+    expect(await lock(["release", "--lease-id", lease], { env: bare })).toEqual({
+      exit: 0,
+      stdout: "",
+      stderr: "lock released\n",
+    })
+    expect(await listed()).toEqual([])
+  })
+
+  it("exit 6 when the lease is no longer held, and 2 for what is no lease id", async () => {
+    const lease = await acquire()
+    await lock(["release", "--lease-id", lease])
+    for (const command of ["update", "release"]) {
+      for (const id of [lease, nobody]) {
+        const { exit, stderr } = await lock([command, "--lease-id", id])
+        expect(exit).toBe(6)
+        expect(stderr).toContain(`alcides: the lease ${id} is no longer held`)
+      }
+      expect(await lock([command, "--lease-id", "production"])).toMatchObject({ exit: 2 })
+    }
+  })
+
+  it("end by themselves when nobody updates them", async () => {
+    const { stdout } = await lock(["acquire", "--name", "production", "--no-wait", "--json", "--ttl", "1"])
+    expect(stdout).not.toBe("")
+    expect((await lock(["acquire", "--name", "production", "--no-wait"])).exit).toBe(6)
+    await sleep(1100)
+    expect((await lock(["acquire", "--name", "production", "--no-wait"])).exit).toBe(0)
+  })
+})
+
+describe("lock list and break", () => {
+  it("shows nothing with a word", async () => {
+    const { exit, stdout, stderr } = await lock(["list"])
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: "" })
+    expect(stderr).toContain(`no locks are held in ${project} at file:`)
+  })
+
+  it("shows who holds what, why, since when and until when", async () => {
+    const lease = await acquire("--description", "a deploy")
+    const [titles, row] = (await lock(["list"])).stdout.split("\n")
+    expect(titles).toMatch(/^LOCK +MODE +BY +SINCE +UNTIL +WAITING +LEASE +DESCRIPTION +RUN$/)
+    expect(row).toMatch(new RegExp(`^production +exclusive +\\S+@\\S+ +\\S+Z +\\S+Z +0 +${lease} +a deploy$`))
+  })
+
+  it("asks before it breaks, records who did and why, and tells the old holder", async () => {
+    const lease = await acquire("--description", "a deploy")
+    const unanswered = await lock(["break", "--name", "production"])
+    expect(unanswered.exit).toBe(2)
+    expect(unanswered.stderr).toMatch(
+      /no terminal to ask on: break the lock production of github\/neat-org\/neat-repo, held by \S+ \(a deploy\)/,
+    )
+    expect((await lock(["update", "--lease-id", lease])).exit).toBe(0)
+
+    const broken = await lock(["break", "--name", "production", "--yes", "--reason", "the runner was lost"])
+    expect(broken).toMatchObject({ exit: 0, stdout: "" })
+    expect(broken.stderr).toMatch(/^lock production broken; it was held by \S+ \(a deploy\)/)
+    expect((await lock(["list"])).stdout).toMatch(/^production +broken +\S+@\S+ +\S+Z +0 +the runner was lost$/m)
+    expect(await lock(["update", "--lease-id", lease])).toMatchObject({ exit: 6 })
+  })
+
+  it("prints the ended leases with --json, and breaks nothing that is not held", async () => {
+    const lease = await acquire()
+    expect(JSON.parse((await lock(["break", "--name", "production", "--yes", "--json"])).stdout)).toMatchObject([
+      { id: lease },
+    ])
+    expect(await lock(["break", "--name", "staging"])).toEqual({
+      exit: 0,
+      stdout: "",
+      stderr: "the lock staging is not held; there is nothing to break\n",
+    })
+    expect((await lock(["break", "--name", "staging", "--json"])).stdout).toBe("[]\n")
+    expect(await lock(["break", "--name", "a/b", "--yes"])).toMatchObject({ exit: 2 })
+  })
+})
