@@ -49,16 +49,17 @@ export function storeFolder({
   const temporaries = join(root, "tmp")
   let known = false
 
-  const exists = async (): Promise<boolean> => {
-    if (known) return true
+  const readMarker = async (): Promise<boolean> => {
     const text = await step({ name: "read marker", path: markerPath, expect: ["ENOENT"] }, () =>
       readFile(markerPath, "utf8"),
     )
-    if (text !== undefined) {
-      parseRecord({ text, schema: markerSchema, where: markerPath })
-      known = true
-      return true
-    }
+    if (text !== undefined) parseRecord({ text, schema: markerSchema, where: markerPath })
+    return text !== undefined
+  }
+
+  const exists = async (): Promise<boolean> => {
+    known ||= await readMarker()
+    if (known) return true
     if (!create) {
       throw new AlcidesError({
         code: "store-missing",
@@ -67,14 +68,15 @@ export function storeFolder({
       })
     }
     const entries = await step({ name: "list root", path: root, expect: ["ENOENT"] }, () => readdir(root))
-    if (entries?.some((entry) => entry !== "tmp")) {
-      throw usageError({
-        code: "store-folder-in-use",
-        message: `${root} is no state store, and there is something else in it`,
-        hint: "name an empty or a new folder",
-      })
-    }
-    return false
+    const isEmpty = entries?.every((entry) => entry === "tmp") ?? true
+    // Another program may have made the store since the marker was looked for.
+    known = !isEmpty && (await readMarker())
+    if (isEmpty || known) return known
+    throw usageError({
+      code: "store-folder-in-use",
+      message: `${root} is no state store, and there is something else in it`,
+      hint: "name an empty or a new folder",
+    })
   }
 
   const settle = async (folder: string): Promise<void> => {

@@ -263,6 +263,18 @@ describe("a folder that is no store", () => {
     expect(await readdir(root)).toEqual(["thesis.tex"])
   })
 
+  test("is a store when another program makes it one at this moment", async () => {
+    const { url, remove } = await fileStorage()
+    onTestFinished(remove)
+    const other = await openStore(url, project)
+    const objects = openFileStore(url, {
+      onStep: async ({ name }) => void (name === "list root" && (await put(other, "one"))),
+    })
+    const store = createStateStore({ objects, project })
+    expect(await read(store)).toBe("one")
+    expect(await put(store, "two")).toMatchObject({ version: 2 })
+  })
+
   test("is no empty store when the store must be there already", async () => {
     const { root, url } = await fresh()
     await mkdir(root)
