@@ -118,7 +118,7 @@ describe("runNixOps", () => {
     await expect.poll(() => existsSync(ready), { timeout: 20_000 }).toBe(true)
     controller.abort(new Error("interrupted"))
     const { error, stateAfter } = await running
-    expect(error).toMatchObject({ code: "program-aborted", exit: 4 })
+    expect(error).toMatchObject({ exit: 4, message: expect.stringContaining("interrupted") })
     expect(deploymentIn(stateAfter).resources["web"]?.vmId).toMatch(/^i-/)
   })
 
