@@ -1,5 +1,6 @@
 import type { z } from "zod"
 import { Secret, usageError, type EffectContext } from "alcides"
+import { valueAt } from "./setup/value-at.ts"
 
 /**
  * The data of a secret, checked and typed by a zod schema. Throws `secret-field-missing` and `secret-field-invalid`, which name the
@@ -31,12 +32,4 @@ export function readSecretJSON<Name extends string, Schema extends z.ZodType>(
     message: `secret ${JSON.stringify(name)}: ${field === "" ? "the data" : `field ${field}`} is not as expected: ${issue?.message ?? "invalid"}`,
     hint: `mend the secret that the secretsMap calls ${JSON.stringify(name)}`,
   })
-}
-
-function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined,
-    data,
-  )
 }

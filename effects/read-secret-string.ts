@@ -1,6 +1,7 @@
 import * as z from "zod"
 import type { EffectContext, Secret } from "alcides"
 import { readSecretJSON } from "./read-secret-json.ts"
+import { valueAt } from "./setup/value-at.ts"
 
 /**
  * One text of a secret, such as `token` or `database.password`; a list of names when a name has a dot in it.
@@ -13,13 +14,12 @@ export function readSecretString<Name extends string>(
   name: NoInfer<Name>,
   path: string | readonly string[],
 ): Secret {
-  const names = typeof path === "string" ? path.replace(/^\./, "").split(".") : path
-  return readSecretJSON(context, name, textAt(names))
-}
-
-// A schema of objects inside objects with the text at their end, so that a mistake is reported with its whole path.
-function textAt(names: readonly string[]): z.ZodType<string> {
-  const [first, ...rest] = names
-  if (first === undefined) return z.string().regex(/\S/)
-  return z.object({ [first]: textAt(rest) }).transform((value) => value[first] ?? "")
+  const names = typeof path === "string" ? path.replace(/^\./, "").split(".") : [...path]
+  const schema = z.unknown().transform((data, issues): string => {
+    const value = valueAt(data, names)
+    if (typeof value === "string" && value.trim() !== "") return value
+    issues.addIssue({ code: "custom", path: names, message: `expected a text, got ${typeof value}` })
+    return z.NEVER
+  })
+  return readSecretJSON(context, name, schema)
 }
