@@ -48,6 +48,7 @@ export function storeFolder({
   const markerPath = join(root, "alcides-store.json")
   const temporaries = join(root, "tmp")
   let known = false
+  let writable = false
 
   const readMarker = async (): Promise<boolean> => {
     const text = await step({ name: "read marker", path: markerPath, expect: ["ENOENT"] }, () =>
@@ -126,14 +127,20 @@ export function storeFolder({
   }
 
   const createStore = async (): Promise<void> => {
-    if (await exists()) return
+    if (writable) return
+    const isThere = await exists()
     await makeFolder(temporaries)
+    if (!isThere) await mark()
+    known = true
+    writable = true
+  }
+
+  const mark = async (): Promise<void> => {
     const { path } = await writeTemporary(`${JSON.stringify({ format: 1, id: randomUUID() })}\n`)
     // Another writer may have been first; either marker is good.
     await step({ name: "link marker", path: markerPath, expect: ["EEXIST"] }, () => link(path, markerPath))
     await settle(root)
     await discard(path)
-    known = true
   }
 
   // The time that the file system gives to a file just written, which on NFS is the server's.
