@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process"
-import { chmod, mkdir, writeFile } from "node:fs/promises"
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { dir } from "tmp-promise"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { beforeAll, expect, test } from "vitest"
 import { buildPackage, type BuiltPackage } from "../support/built-package.ts"
 import { pages, type Block, type Page } from "./pages.ts"
 
@@ -10,9 +10,8 @@ let built: BuiltPackage
 
 beforeAll(async () => {
   built = await buildPackage({ types: false })
+  return built.cleanup
 })
-
-afterAll(() => built.cleanup())
 
 const runnable = pages.filter(({ blocks }) => blocks.some(({ isRun }) => isRun))
 
@@ -43,6 +42,8 @@ async function runPage(page: Page, folder: string): Promise<readonly string[]> {
   for (const each of [repo, home, bin]) await mkdir(each)
   await writeFile(join(bin, "alcides"), `#!/bin/sh\nexec "${process.execPath}" "${built.path}/dist/cli.js" "$@"\n`)
   await chmod(join(bin, "alcides"), 0o755)
+  await mkdir(join(repo, "node_modules"))
+  await symlink(built.path, join(repo, "node_modules", "alcides"))
   const env = {
     PATH: `${bin}:${process.env["PATH"] ?? ""}`,
     HOME: home,

@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { beforeAll, expect, test } from "vitest"
 import * as z from "zod"
 import { buildPackage, type BuiltPackage } from "../support/built-package.ts"
 import { bundleExternals, manifest } from "./manifest.ts"
@@ -13,9 +13,8 @@ let copy: BuiltPackage
 
 beforeAll(async () => {
   copy = await buildPackage({ types: true })
+  return copy.cleanup
 })
-
-afterAll(() => copy.cleanup())
 
 test("what is built imports declared dependencies only", async () => {
   const files = ["index", "effects", "testing", "cli"].map((name) => join(copy.path, "dist", `${name}.js`))
