@@ -52,17 +52,22 @@ function asFolder(name: string): string {
 
 /** Reads the secrets. A file that is not there has none, unless `--secrets` named it. Throws `secrets-file-missing`, `secrets-file-unreadable`. */
 export async function readSecrets(location: SecretsLocation): Promise<SecretsFile> {
-  if (location.kind === "unknown") return noSecrets("secrets.json")
-  if (location.kind === "text") return parseSecretsFile({ text: location.text.reveal(), label: location.label })
-  const { path, namedBy } = location
-  const text = await readText(path)
-  if (text !== undefined) return parseSecretsFile({ text, label: path })
-  if (namedBy === "--secrets") throw secretsFileMissing(path)
-  return noSecrets(path)
+  const { label, text } = await readSecretsText(location)
+  if (text !== undefined) return parseSecretsFile({ text, label })
+  if (location.kind === "file" && location.namedBy === "--secrets") throw secretsFileMissing(label)
+  return { label, missing: true, entries: new Map(), repeated: [] }
 }
 
-/** The text of a file; `undefined` when there is none. Throws `secrets-file-unreadable`. */
-export async function readText(path: string): Promise<string | undefined> {
+/** The text of the secrets, when there is one. Throws `secrets-file-unreadable`. */
+export async function readSecretsText(
+  location: SecretsLocation,
+): Promise<{ readonly label: string; readonly text: string | undefined }> {
+  if (location.kind === "unknown") return { label: "secrets.json", text: undefined }
+  if (location.kind === "text") return { label: location.label, text: location.text.reveal() }
+  return { label: location.path, text: await readText(location.path) }
+}
+
+async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8")
   } catch (cause) {
@@ -84,10 +89,6 @@ export function secretsFileMissing(label: string): AlcidesError {
     message: `there is no secrets file ${label}`,
     hint: missingFileHint,
   })
-}
-
-function noSecrets(label: string): SecretsFile {
-  return { label, missing: true, entries: new Map(), repeated: [] }
 }
 
 function isMissing(error: unknown): boolean {
