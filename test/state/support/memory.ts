@@ -1,9 +1,13 @@
 import type { ObjectStore } from "../../../src/state/objects.ts"
 
-/** The records of a driver in memory, with a clock that stands. Blobs it has none. */
-export function memoryObjects({
-  onSwap,
-}: { readonly onSwap?: (key: string) => "lost" | "landed but told as lost" | undefined } = {}): ObjectStore {
+export type MemoryOptions = {
+  readonly onSwap?: (key: string) => "lost" | "landed but told as lost" | undefined
+  /** Milliseconds. Default: a clock that stands. */
+  readonly clock?: () => number
+}
+
+/** The records of a driver in memory. Of blobs it keeps the names alone. */
+export function memoryObjects({ onSwap, clock = () => 0 }: MemoryOptions = {}): ObjectStore {
   const records = new Map<string, string>()
   const none = (): Promise<never> => Promise.reject(new Error("no blobs here"))
   let landedOnce = false
@@ -25,6 +29,6 @@ export function memoryObjects({
     readBlob: none,
     blobs: none,
     removeBlob: none,
-    now: async () => 0,
+    now: async () => clock(),
   }
 }
