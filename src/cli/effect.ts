@@ -9,6 +9,7 @@ export const effectCommand = (io: Io) =>
     .description("List the effects of the pipeline, or run one.")
     .addCommand(listCommand(io))
     .addCommand(runOneCommand(io))
+    .addHelpText("after", examples("alcides effect list", "alcides effect run neat-network"))
 
 const listCommand = (io: Io) =>
   pipelineCommand("list")

@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
+import { closeSync, openSync } from "node:fs"
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { join } from "node:path"
+import type { Readable } from "node:stream"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
@@ -15,7 +17,12 @@ export type BuiltCli = {
   remove(): Promise<void>
 }
 
-type StartOptions = { readonly env: Record<string, string>; readonly cwd: string }
+type StartOptions = {
+  readonly env: Record<string, string>
+  readonly cwd: string
+  /** A file that takes the standard output. */
+  readonly stdout?: string
+}
 
 export type RunningCli = {
   readonly child: ChildProcess
@@ -39,7 +46,7 @@ export async function buildCli(): Promise<BuiltCli> {
     format: "esm",
     platform: "node",
     target: "node20.11",
-    external: ["esbuild", "./secret.ts"],
+    external: ["esbuild"],
     banner: {
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
     },
@@ -47,19 +54,26 @@ export async function buildCli(): Promise<BuiltCli> {
   const path = join(folder, "cli.mjs")
   return {
     path,
-    start: (args, { env, cwd }) => {
-      const child = spawn(process.execPath, [path, ...args], { env, cwd, stdio: ["pipe", "pipe", "pipe"] })
-      const output = Promise.all([text(child.stdout), text(child.stderr)])
+    start: (args, { env, cwd, stdout: file }) => {
+      const opened = file === undefined ? undefined : openSync(file, "w")
+      const child = spawn(process.execPath, [path, ...args], { env, cwd, stdio: ["pipe", opened ?? "pipe", "pipe"] })
+      if (opened !== undefined) closeSync(opened)
+      const output = Promise.all([child.stdout, child.stderr].map((stream) => textOf(stream)))
       const closed = once(child, "exit")
       return {
         child,
         ended: (async () => {
           const [code, signal]: (number | NodeJS.Signals | null)[] = await closed
-          const [stdout, stderr] = await output
+          const [stdout = "", stderr = ""] = await output
           return { exit: code ?? signal ?? -1, stdout, stderr }
         })(),
       }
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   }
+}
+
+// What was read of a stream that the test closed is of no use to it.
+async function textOf(stream: Readable | null): Promise<string> {
+  return stream === null ? "" : text(stream).catch(() => "")
 }

@@ -50,5 +50,5 @@ function flagOf(option: Option): Flag {
 
 function valueOf(name: string, choices: readonly string[] | undefined): Value {
   if (choices !== undefined) return { kind: "choices", choices }
-  return /file|path|dir|folder/.test(name) ? { kind: "files" } : { kind: "unknown" }
+  return /file|dir|folder/.test(name) ? { kind: "files" } : { kind: "unknown" }
 }
