@@ -51,7 +51,6 @@ test("the packed package passes publint, and holds nothing but what is built", a
 
   const content = await readFile(join(copy.path, tarball?.filename ?? ""))
   const { messages, pkg } = await publint({
-    pkgDir: copy.path,
     strict: true,
     pack: { tarball: new Uint8Array(content).buffer },
   })

@@ -33,7 +33,7 @@ test("no file is named after nothing in particular", () => {
 })
 
 // Folders of tests that look at the whole instead of at one source.
-const whole = new Set(["docs", "house", "types", "support", "fixtures", "end-to-end"])
+const whole = new Set(["bench", "docs", "end-to-end", "examples", "fixtures", "house", "support", "types"])
 
 test("a test mirrors a source, or sits in a folder for the whole", () => {
   const parts = sources.flatMap(({ path }) => {
