@@ -10,6 +10,8 @@ import { releaseWhenQuiet } from "./exec/pipes.ts"
 
 export { runAttached } from "./exec/attached.ts"
 export { findProgram, findProgramHome } from "./exec/find.ts"
+export { endProcessesWith } from "./exec/leftovers.ts"
+export { processOf } from "./exec/processes.ts"
 
 export type ProgramOptions = {
   /** The whole environment of the program: nothing is inherited. PATH in it decides which program is found. */

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises"
+import { resolve } from "node:path"
 import { AlcidesError, usageError } from "../errors.ts"
 import { runProgram } from "../exec.ts"
 import type { Log } from "../log.ts"
@@ -76,18 +76,18 @@ async function run(
       hint: "hand it over by file or standard input: run(program, args, { input: secret })",
     })
   }
-  if (outputFile !== undefined) await (await open(outputFile, "w", 0o600)).close()
+  const cwd = resolve(src, options.cwd ?? ".")
   return runProgram(program, args, {
     env: { ...env, ...options.env },
-    cwd: options.cwd ?? src,
+    cwd,
     signal,
     redactor,
     onLine: (line, from) => {
       if (from === "stderr" || output === "show") log.info(line)
     },
     ...(input !== undefined && { input: typeof input === "string" ? input : input.reveal() }),
-    ...(inputFile !== undefined && { inputFile }),
-    ...(outputFile !== undefined && { outputFile }),
+    ...(inputFile !== undefined && { inputFile: resolve(cwd, inputFile) }),
+    ...(outputFile !== undefined && { outputFile: resolve(cwd, outputFile) }),
     ...(success !== undefined && { success }),
   })
 }

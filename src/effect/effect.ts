@@ -44,7 +44,7 @@ export type StateFile = {
 export type RunOptions = {
   /** Added to the clean environment of this one program. */
   readonly env?: Readonly<Record<string, string>>
-  /** Default: the effect's `src`. */
+  /** Default: the effect's `src`, where a relative folder starts. */
   readonly cwd?: string
   /** Given to the program's standard input, which is otherwise empty. */
   readonly input?: string | Secret<string>

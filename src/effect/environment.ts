@@ -18,7 +18,8 @@ const passed = new Set([
   "TZ",
   "USER",
 ])
-const passedPattern = /^(LC_[A-Z]+|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY)$/
+const localePattern = /^LC_[A-Z]+$/
+const proxyPattern = /^(https?|no|all)_proxy$/i
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -36,7 +37,7 @@ export type CleanEnvironmentOptions = {
 /** The small environment of an effect's programs. None of the runner's credentials is in it, unless the effect names them. */
 export function cleanEnvironment({ runner, passEnv, home, tmp, env }: CleanEnvironmentOptions): Record<string, string> {
   return {
-    ...pick(runner, (name) => passed.has(name) || passedPattern.test(name)),
+    ...pick(runner, (name) => passed.has(name) || localePattern.test(name) || proxyPattern.test(name)),
     ...(runner["NIX_CONFIG"] !== undefined && { NIX_CONFIG: withoutNixCredentials(runner["NIX_CONFIG"]) }),
     HOME: home,
     XDG_CONFIG_HOME: `${home}/.config`,
@@ -59,13 +60,21 @@ export function ownEnvironment(runner: Environment): Record<string, string> {
   return pick(runner, () => true)
 }
 
-/** The values of `passEnv` that look like credentials, to be masked. */
+/** What the effect's programs get of the runner's credentials, to be masked: by `passEnv`, and in the URLs of proxies. */
 export function passedCredentials({
   runner,
   passEnv,
 }: Pick<CleanEnvironmentOptions, "runner" | "passEnv">): readonly string[] {
   const credential = /TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH/i
-  return Object.values(pick(runner, (name) => passEnv.includes(name) && credential.test(name)))
+  return [
+    ...Object.values(pick(runner, (name) => passEnv.includes(name) && credential.test(name))),
+    ...Object.values(pick(runner, (name) => proxyPattern.test(name))).flatMap(passwordOf),
+  ]
+}
+
+function passwordOf(url: string): readonly string[] {
+  const password = URL.canParse(url) ? new URL(url).password : ""
+  return password === "" ? [] : [decodeURIComponent(password)]
 }
 
 function pick(env: Environment, wanted: (name: string) => boolean): Record<string, string> {

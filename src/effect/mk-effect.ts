@@ -1,9 +1,9 @@
-import { isAbsolute } from "node:path"
-import * as z from "zod"
+import type * as z from "zod"
 import { usageError } from "../errors.ts"
 import type { Build } from "../nix/build.ts"
 import type { Repo } from "../pipeline/repo.ts"
 import { assertStateName, assertLockName } from "../state/names.ts"
+import { effectOptions, mistakeOf, type StateUse } from "./effect-options.ts"
 import type {
   Effect,
   LockUse,
@@ -52,55 +52,6 @@ export type EffectOptions<M extends SecretsMap = SecretsMap> = {
   readonly effectCheck?: Phase<SecretName<NoInfer<M>>>
 }
 
-const phaseFunction = z.optional(z.custom<Phase>((value) => typeof value === "function", "must be a function"))
-
-const stateUseSchema = z.strictObject({
-  name: z.string(),
-  access: z.optional(z.enum(["read", "write"])),
-  onMissing: z.optional(z.enum(["create", "fail"])),
-  missingMeans: z.optional(z.string()),
-  mayBeEmpty: z.optional(z.boolean()),
-})
-
-const lockUseSchema = z.strictObject({ name: z.string(), shared: z.optional(z.boolean()) })
-
-const buildSchema = z.custom<Build>(
-  (value) => typeof value === "object" && value !== null && "type" in value,
-  'must be a build, such as { type: "flake", installable: ".#hello" }',
-)
-
-const stepSchema = z.custom<SetupStep>(
-  (value) => typeof value === "object" && value !== null && "run" in value && "secrets" in value,
-  "must be a setup step, such as writeSSHKey()",
-)
-
-const secretReference = z.union([z.string().min(1), z.strictObject({ type: z.literal("GitToken") })])
-
-// JavaScript users have no compiler, so that a mistyped option must not pass in silence.
-const optionsSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, "must begin with a letter, and hold only letters, digits, `_`, `.` and `-`"),
-  prebuilt: z.optional(z.union([z.array(buildSchema), buildSchema])),
-  src: z.optional(z.string().refine(isAbsolute, "must be an absolute path, such as import.meta.dirname")),
-  secretsMap: z.optional(z.record(z.string(), secretReference)),
-  state: z.optional(oneOrMore(z.union([z.string(), stateUseSchema]))),
-  lock: z.optional(oneOrMore(z.union([z.string(), lockUseSchema]))),
-  after: z.optional(oneOrMore(z.string())),
-  timeout: z.optional(z.number().positive()),
-  env: z.optional(z.record(z.string(), z.string())),
-  passEnv: z.optional(z.array(z.string())),
-  inputs: z.optional(z.array(z.string())),
-  validate: z.optional(z.custom<Effect["validate"]>((value) => typeof value === "function", "must be a function")),
-  init: phaseFunction,
-  getState: phaseFunction,
-  userSetup: z.optional(z.array(stepSchema)),
-  priorCheck: phaseFunction,
-  effect: z.custom<Phase>((value) => typeof value === "function", "must be a function"),
-  putState: phaseFunction,
-  effectCheck: phaseFunction,
-})
-
 /**
  * Makes an effect. The names that `userSetup` steps and phases read must be names of `secretsMap`, or it does not compile.
  * Throws `effect-invalid`, `state-name-invalid` and `lock-name-invalid`.
@@ -108,8 +59,8 @@ const optionsSchema = z.strictObject({
  * Upstream: https://docs.hercules-ci.com/hercules-ci-effects/reference/nix-functions/mkeffect
  */
 export function mkEffect<const M extends SecretsMap = Record<never, never>>(options: EffectOptions<M>): Effect {
-  const parsed = optionsSchema.safeParse(options)
-  if (!parsed.success) throw invalid(options.name, parsed.error)
+  const parsed = effectOptions.safeParse(options)
+  if (!parsed.success) throw invalid(options, parsed.error)
   const given = parsed.data
   const secretsMap: SecretsMap = given.secretsMap ?? {}
   const state = list(given.state).map(resolveStateUse)
@@ -147,10 +98,6 @@ export function mkEffect<const M extends SecretsMap = Record<never, never>>(opti
   })
 }
 
-function oneOrMore<T extends z.ZodType>(schema: T): z.ZodUnion<[T, z.ZodArray<T>]> {
-  return z.union([schema, z.array(schema)])
-}
-
 function list<T>(value: T | readonly T[] | undefined): readonly T[] {
   if (value === undefined) return []
   return isList(value) ? value : [value]
@@ -160,7 +107,7 @@ function isList<T>(value: T | readonly T[]): value is readonly T[] {
   return Array.isArray(value)
 }
 
-function resolveStateUse(use: string | z.infer<typeof stateUseSchema>): ResolvedStateFileUse {
+function resolveStateUse(use: StateUse): ResolvedStateFileUse {
   const given = typeof use === "string" ? { name: use } : use
   return {
     name: given.name,
@@ -180,7 +127,7 @@ function assertStepSecrets({
   readonly step: SetupStep
   readonly secretsMap: SecretsMap
 }): void {
-  const unknown = step.secrets.find((name) => !(name in secretsMap))
+  const unknown = step.secrets.find((name) => !Object.hasOwn(secretsMap, name))
   if (unknown === undefined) return
   const known = Object.keys(secretsMap)
   throw usageError({
@@ -193,16 +140,11 @@ function assertStepSecrets({
   })
 }
 
-function invalid(name: unknown, error: z.ZodError): Error {
-  const [issue] = error.issues
-  const effect = typeof name === "string" ? `effect ${name}` : "an effect without a name"
-  const unknownKeys = issue?.code === "unrecognized_keys" ? issue.keys : []
+function invalid(options: unknown, error: z.ZodError): Error {
+  const named = typeof options === "object" && options !== null && "name" in options && typeof options.name === "string"
   return usageError({
     code: "effect-invalid",
-    message:
-      unknownKeys.length > 0
-        ? `${effect}: there is no option ${unknownKeys.map((key) => JSON.stringify(key)).join(", ")}`
-        : `${effect}: ${issue?.path.join(".") ?? "options"}: ${issue?.message ?? "invalid"}`,
+    message: `${named ? `effect ${options.name}` : "an effect without a name"}: ${mistakeOf(error)}`,
     hint: "see docs/effects/mk-effect.md for the options",
   })
 }

@@ -7,7 +7,8 @@ const keyNames = ["id_rsa", "id_ed25519", "id_ecdsa"]
 
 /**
  * Makes ssh honour the private HOME: OpenSSH looks its files up in /etc/passwd and ignores HOME, so that it would use the
- * runner's own keys and known hosts. Returns the folder to put first on PATH.
+ * runner's own keys and known hosts. What an effect writes into `.ssh/config` comes first, the machine's settings last.
+ * Returns the folder to put first on PATH.
  */
 export async function writeSshWrappers({
   home,
@@ -19,14 +20,16 @@ export async function writeSshWrappers({
   const ssh = join(home, ".ssh")
   const bin = join(home, ".alcides-bin")
   await Promise.all([mkdir(ssh, { mode: 0o700 }), mkdir(bin, { mode: 0o700 })])
-  const config = join(ssh, "config")
+  const config = join(bin, "ssh_config")
   await writeFile(
     config,
     [
+      `Include ${word(join(ssh, "config"))}`,
       "Host *",
       "  BatchMode yes",
-      `  UserKnownHostsFile ${join(ssh, "known_hosts")}`,
-      ...keyNames.map((name) => `  IdentityFile ${join(ssh, name)}`),
+      `  UserKnownHostsFile ${word(join(ssh, "known_hosts"))}`,
+      ...keyNames.map((name) => `  IdentityFile ${word(join(ssh, name))}`),
+      "Include /etc/ssh/ssh_config",
       "",
     ].join("\n"),
     { mode: 0o600 },
@@ -41,6 +44,11 @@ export async function writeSshWrappers({
   return bin
 }
 
-function quote(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`
+// In ssh's configuration `%` begins a token, and a space ends a word.
+function word(path: string): string {
+  return `"${path.replaceAll("%", "%%")}"`
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

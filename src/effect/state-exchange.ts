@@ -79,14 +79,9 @@ export async function putStateFiles(
     try {
       changes.push({ name, from, to: await putOne(file, exchange) })
     } catch (error) {
-      const kept = await keepFile({
-        source: file.path,
-        name,
-        project: exchange.store.project,
-        dir: exchange.keptFolder,
-      })
+      const { kept, failure } = await keepOne(file, { error, exchange })
       changes.push({ name, from, to: from, kept })
-      failures.push(notPut({ file, kept, error, store: exchange.store }))
+      failures.push(failure)
     }
   }
   return { changes, failures }
@@ -106,13 +101,28 @@ async function putOne(file: FetchedFile, { store, leases, writer, message }: Exc
   if (info.size === 0 && fetched === undefined) return version
   if (fetched?.size === info.size && fetched.sha256 === (await sha256(path))) return version
   const lease = leases.get(name)
-  const put = await store.put(name, createReadStream(path), {
+  const put = await store.put(name, contentOf(path), {
     base: version,
     writer,
     message,
     ...(lease !== undefined && { lease }),
   })
   return put.version
+}
+
+// A file that cannot even be kept stays where it is.
+async function keepOne(
+  file: FetchedFile,
+  { error, exchange: { store, keptFolder } }: { readonly error: unknown; readonly exchange: Exchange },
+): Promise<{ readonly kept: string; readonly failure: AlcidesError }> {
+  const { name, path } = file
+  try {
+    const kept = await keepFile({ source: path, name, project: store.project, dir: keptFolder })
+    return { kept, failure: notPut({ file, kept, error, store }) }
+  } catch (notKept) {
+    if (notKept instanceof AlcidesError) return { kept: path, failure: notKept }
+    throw notKept
+  }
 }
 
 function notPut({
@@ -133,6 +143,12 @@ function notPut({
     cause: error,
     exit: Exit.stateAtRisk,
   })
+}
+
+// Opened when it is read, and not before: a stream that nobody reads yet has nobody who hears of its error.
+async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
+  const stream: AsyncIterable<Uint8Array> = createReadStream(path)
+  yield* stream
 }
 
 async function sha256(path: string): Promise<string> {

@@ -4,6 +4,7 @@ import { stateMissing, type StateChange } from "../effect/state-exchange.ts"
 import { AlcidesError, messageOf } from "../errors.ts"
 import type { Log } from "../log.ts"
 import { refusedError } from "../secrets/grant.ts"
+import { maskSecretData } from "../secrets/mask-data.ts"
 import type { Redactor } from "../secrets/redactor.ts"
 import { describeLease } from "../state/failures.ts"
 import { holdLease, type HeldLease } from "../state/lease.ts"
@@ -138,7 +139,7 @@ async function runUnderLeases(
   const { store, detected, env, log, redactor, signal, privateParent, keptFolder, onProgress } = world
   const { effect, id } = node
   for (const value of passedCredentials({ runner: env, passEnv: effect.passEnv })) redactor.add(value)
-  for (const secret of grants.granted.values()) for (const value of stringsIn(secret.reveal())) redactor.add(value)
+  for (const secret of grants.granted.values()) maskSecretData(redactor, secret)
   return runEffect({
     effect,
     repo: detected.repo,
@@ -162,13 +163,6 @@ async function runUnderLeases(
     keptFolder,
     onPhase: (phase) => onProgress?.(id, phase),
   })
-}
-
-function* stringsIn(value: unknown): Generator<string> {
-  if (typeof value === "string") yield value
-  else if (typeof value === "number") yield String(value)
-  else if (typeof value === "object" && value !== null)
-    for (const child of Object.values(value)) yield* stringsIn(child)
 }
 
 function prefixed(log: Log, prefix: string): Log {

@@ -6,6 +6,7 @@ import { dir } from "tmp-promise"
 import type { Effect } from "../effect/effect.ts"
 import { runEffect, type EffectOutcome } from "../effect/run-effect.ts"
 import type { Repo } from "../pipeline/repo.ts"
+import { maskSecretData } from "../secrets/mask-data.ts"
 import { createRedactor } from "../secrets/redactor.ts"
 import { Secret } from "../secrets/secret.ts"
 import type { SecretData } from "../secrets/secrets-map.ts"
@@ -50,9 +51,8 @@ export async function testEffect(effect: Effect, options: TestEffectOptions = {}
     for (const [name, script] of Object.entries(programs)) await fakeProgram(bin, { name, script })
 
     const redactor = createRedactor()
-    for (const data of Object.values(secrets)) {
-      for (const value of Object.values(data)) if (typeof value === "string") redactor.add(value)
-    }
+    const granted = new Map(Object.entries(secrets).map(([name, data]) => [name, new Secret(data)]))
+    for (const secret of granted.values()) maskSecretData(redactor, secret)
     const output: string[] = []
     const write = (line: string): void => void output.push(redactor.redact(line))
     const outcome = await runEffect({
@@ -61,7 +61,7 @@ export async function testEffect(effect: Effect, options: TestEffectOptions = {}
       src: effect.src ?? repo.root,
       store,
       leases: new Map(),
-      secrets: new Map(Object.entries(secrets).map(([name, data]) => [name, new Secret(data)])),
+      secrets: granted,
       redactor,
       log: { info: write, warn: (line) => write(`warning: ${line}`), debug: () => {} },
       runner: { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}` },
