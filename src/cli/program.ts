@@ -105,7 +105,14 @@ export async function main(typed: readonly string[], world: World): Promise<numb
   // What follows `--` belongs to another program.
   const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
   const io: Io = {
-    ...world,
+    cwd: world.cwd,
+    stdout: world.stdout,
+    stderr: world.stderr,
+    signal: world.signal,
+    // Opening it takes milliseconds, and few commands read it.
+    get stdin() {
+      return world.stdin
+    },
     env: flags.includes("--no-color") ? { ...world.env, NO_COLOR: "1" } : world.env,
     redactor: createRedactor(),
     exit: (code) => void (exitCode = code),
@@ -122,7 +129,10 @@ export async function main(typed: readonly string[], world: World): Promise<numb
     if (error instanceof CommanderError && error.code === "commander.help") return Exit.usage
     if (isClosed(io.stdout)) return exitCode
     const failure = failureOf(error, program === undefined ? "alcides" : pathOf(program, args))
-    const text = flags.includes("--json") ? JSON.stringify({ error: failure }) : formatFailure(failure)
+    const text =
+      flags.includes("--json") && !takesJson(program, args)
+        ? JSON.stringify({ error: failure })
+        : formatFailure(failure)
     io.stderr.write(`${io.redactor.redact(text)}\n`)
     return failure.exit
   }
@@ -131,6 +141,13 @@ export async function main(typed: readonly string[], world: World): Promise<numb
 // The reader of a pipe went away, as `head` does: nobody is left to tell.
 function isClosed({ errored }: Io["stdout"]): boolean {
   return errored !== null && "code" in errored && errored.code === "EPIPE"
+}
+
+// To `secret add` and `secret echo`, `--json` is not how to answer but a part of the secret.
+function takesJson(command: CommandUnknownOpts | undefined, args: readonly string[]): boolean {
+  const child = command?.commands.find((candidate) => candidate.name() === args[0])
+  if (child !== undefined) return takesJson(child, args.slice(1))
+  return command?.options.some(({ long, required }) => long === "--json" && required) ?? false
 }
 
 // `alcides state get`, for the hint that names its help.

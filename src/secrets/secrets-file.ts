@@ -33,7 +33,8 @@ const entrySchema = z.object(
   {
     kind: z.literal("Secret", { error: ({ input }) => `expected "Secret", got ${describe(input)}` }),
     apiVersion: z.null({ error: () => "expected no such field" }).optional(),
-    data: z.record(z.string(), z.json(), { error: ({ input }) => `expected an object, got ${describe(input)}` }),
+    // No record, which would drop a field called __proto__.
+    data: z.custom<SecretData>(isObject, { error: ({ input }) => `expected an object, got ${describe(input)}` }),
     condition: z.preprocess((value) => value ?? undefined, conditionSchema.optional()).optional(),
   },
   { error: ({ input }) => `expected an object, got ${describe(input)}` },
@@ -46,7 +47,7 @@ export function parseSecretsFile({ text, label }: ParseOptions): SecretsFile {
   const json = text.replace(/^\uFEFF/, "")
   const positions = locateJson({ text: json, label })
   const content: unknown = JSON.parse(json)
-  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+  if (!isObject(content)) {
     throw usageError({
       code: "secrets-file-invalid",
       message: `${label}:${positions.of([])}: expected an object of secrets, got ${describe(content)}`,
@@ -70,6 +71,10 @@ export function parseSecretsFile({ text, label }: ParseOptions): SecretsFile {
     entries: new Map(entries),
     repeated: positions.repeated.map((path) => problem(path, "stands here twice; the last one counts")),
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function isPathPart(part: PropertyKey): part is string | number {

@@ -29,14 +29,18 @@ export const addCommand = (io: Io) => {
   const inputs = addDataOptions(command)
   return command.action(async (name, { condition, ...flags }) => {
     const path = await findSecretsFile(io, flags)
-    const { text } = await readSecretsText({ kind: "file", path, namedBy: "the project" })
-    if (text === undefined) throw noFile(path, flags.project)
+    const read = async (): Promise<string> => {
+      const { text } = await readSecretsText({ kind: "file", path, namedBy: "the project" })
+      if (text === undefined) throw noFile(path, flags.project)
+      return text
+    }
     const { env, cwd } = io
+    const kind = "Secret"
+    // Whoever types a password should not hear afterwards that the name was taken.
+    addEntry({ text: await read(), label: path, name, entry: { kind, data: {} } })
     const granted = condition ?? defaultCondition(await resolveProject({ flag: flags.project, env, cwd }))
-    // Asked for last, and refused first: nobody types a password for nothing.
-    addEntry({ text, label: path, name, entry: { kind: "Secret", data: {} } })
     const data = await readSecretData(io, { inputs: inputs(), name })
-    const content = addEntry({ text, label: path, name, entry: { kind: "Secret", data, condition: granted } })
+    const content = addEntry({ text: await read(), label: path, name, entry: { kind, data, condition: granted } })
     await writeWhole(path, { content: toBytes(content), signal: io.signal })
     io.stderr.write(`secret ${name} added to ${path}\n`)
   })

@@ -81,9 +81,10 @@ function isDataOption(text: string): text is DataOption {
 
 function incomplete(option: DataOption, given: number) {
   const names = takes[option].operands.map((operand) => operand.toUpperCase())
+  const missing = names.slice(given)
   return usageError({
     code: "option-incomplete",
-    message: `${option} takes ${names.join(" and ")}, and ${names.slice(given).join(" and ")} is missing`,
+    message: `${option} takes ${names.join(" and ")}, and ${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing`,
     hint: `write ${option} ${names.join(" ")}`,
   })
 }

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises"
 import { resolve } from "node:path"
-import * as z from "zod"
 import { messageOf, usageError } from "../../errors.ts"
 import type { Json, SecretData } from "../../secrets/secrets-map.ts"
 import type { Io } from "../io.ts"
@@ -93,7 +92,8 @@ function readVariable({ env }: Io, { option, operand }: DataInput): string {
 
 function parseJson(text: string, { option, path }: DataInput): Json {
   try {
-    return z.json().parse(JSON.parse(text))
+    const value: Json = JSON.parse(text)
+    return value
   } catch {
     // The parser's own words quote the text.
     throw usageError({

@@ -31,7 +31,15 @@ async function createEmpty(path: string): Promise<boolean> {
     }
     return true
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") return false
+    if (
+      cause instanceof Error &&
+      "syscall" in cause &&
+      cause.syscall === "open" &&
+      "code" in cause &&
+      cause.code === "EEXIST"
+    ) {
+      return false
+    }
     throw usageError({
       code: "secrets-file-not-writable",
       message: `cannot make ${path}: ${messageOf(cause)}`,

@@ -6,6 +6,7 @@ import { hasColor } from "../color.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { type Cell, formatTable } from "../table.ts"
+import { formatCondition } from "./format-condition.ts"
 import { findSecrets, ownerOption, repoOf, secretsOption } from "./place.ts"
 
 type Row = {
@@ -53,10 +54,17 @@ function rowOf(name: string, entry: SecretEntry, evaluate: (condition: Condition
 
 function table(rows: readonly Row[], color: boolean): string {
   return formatTable({
-    columns: [{ title: "name" }, { title: "fields" }, { title: "granted" }, { title: "because" }],
-    rows: rows.map(({ name, fields, holds, because }): readonly Cell[] => [
+    columns: [
+      { title: "name" },
+      { title: "fields" },
+      { title: "condition" },
+      { title: "granted" },
+      { title: "because" },
+    ],
+    rows: rows.map(({ name, fields, condition, holds, because }): readonly Cell[] => [
       name,
       fields.join(", "),
+      condition === null ? "" : formatCondition(condition),
       holds ? { text: "yes", color: "green" } : { text: "no", color: "yellow" },
       because,
     ]),

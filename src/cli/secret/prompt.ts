@@ -24,8 +24,9 @@ export function openPrompt({ stdin, stderr, signal }: Io): Prompt {
   }
   return {
     async ask(question) {
-      stderr.write(question)
+      // The terminal stops echoing first, so that nothing shows of what is typed at once.
       lines ??= open()
+      stderr.write(question)
       const { value, done } = await lines.next()
       stderr.write("\n")
       const answer = done === true ? "" : String(value).trim()
