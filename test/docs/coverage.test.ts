@@ -1,11 +1,18 @@
 import { expect, test } from "vitest"
 import { commands } from "../../src/cli/program.ts"
-import { read } from "../house/sources.ts"
+import { effectOptions } from "../../src/effect/effect-options.ts"
+import { filesBelow, read } from "../house/sources.ts"
 import { commandTree, flagsOf, pathOf, withChildren } from "./commands.ts"
 import { pageAt, pages } from "./pages.ts"
 
 const paths = pages.map(({ path }) => path)
 const program = await commandTree()
+
+// The commands with their pages; that each has one is a test of its own.
+const documented = program.commands.flatMap((command) => {
+  const page = pages.find(({ path }) => path === `docs/commands/${command.name()}.md`)
+  return page === undefined ? [] : [{ command, page }]
+})
 
 test("every effect and setup step has a page named after its file, and that says its name", () => {
   const functions = [...read("effects/index.ts").matchAll(/^export \{ (\w+)[^}]*\} from "\.\/([\w-]+)\.ts"$/gm)]
@@ -34,21 +41,16 @@ test("every command has a page, and no page is about another", () => {
 })
 
 test("every sub-command has a section on its command's page", () => {
-  const missing = commands.flatMap(({ name }) => {
-    const command = program.commands.find((candidate) => candidate.name() === name)
-    const { headings } = pageAt(`docs/commands/${name}.md`)
-    return (command?.commands ?? [])
-      .filter((child) => !headings.some((heading) => new RegExp(`\\b${child.name()}\\b`).test(heading)))
-      .map(pathOf)
-  })
+  const missing = documented.flatMap(({ command, page }) =>
+    command.commands
+      .filter((child) => !page.headings.some((heading) => new RegExp(`\\b${child.name()}\\b`).test(heading)))
+      .map(pathOf),
+  )
   expect(missing).toEqual([])
 })
 
 test("the flags of a command's page are the flags of the command", () => {
-  const problems = commands.flatMap(({ name }) => {
-    const command = program.commands.find((candidate) => candidate.name() === name)
-    if (command === undefined) return [`there is no command ${name}`]
-    const page = pageAt(`docs/commands/${name}.md`)
+  const problems = documented.flatMap(({ command, page }) => {
     const real = new Set(withChildren(command).flatMap(flagsOf))
     const everywhere = new Set(["--help", "--no-color", "--version"])
     const inTables = page.prose.split("\n").flatMap((line) => {
@@ -60,23 +62,40 @@ test("the flags of a command's page are the flags of the command", () => {
       ...[...real].filter((flag) => !mentioned.has(flag)).map((flag) => `${page.path} does not say ${flag}`),
       ...inTables
         .filter((flag) => !real.has(flag) && !everywhere.has(flag))
-        .map((flag) => `${page.path} speaks of ${flag}, which ${name} does not have`),
+        .map((flag) => `${page.path} speaks of ${flag}, which ${command.name()} does not have`),
     ]
   })
   expect(problems).toEqual([])
 })
 
 test("the options of mkEffect's page are the options of mkEffect", () => {
-  const source = /const optionsSchema = z\.strictObject\(\{\n([\s\S]*?)\n\}\)/.exec(
-    read("src/effect/mk-effect.ts"),
-  )?.[1]
-  const real = [...(source ?? "").matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name)
-  const documented = new Set(
-    [...pageAt("docs/effects/mk-effect.md").prose.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name),
-  )
-  expect(real.length).toBeGreaterThan(10)
-  expect(real.filter((name) => !documented.has(name))).toEqual([])
+  const real = Object.keys(effectOptions.shape)
+  expect(optionsOn("docs/effects/mk-effect.md").toSorted()).toEqual(real.toSorted())
 })
+
+test("every option of an effect function is on its page", () => {
+  const missing = filesBelow("effects", ".ts")
+    .filter((path) => paths.includes(pageOf(path)))
+    .flatMap((path) => {
+      const [types = ""] = read(path).split(/^export function /m)
+      const options = [...types.matchAll(/^ +readonly (\w+)\??: (?!never)/gm)].map(([, name = ""]) => name)
+      const { text } = pageAt(pageOf(path))
+      return [...new Set(options)]
+        .filter((name) => !new RegExp(`\`[^\`]*\\b${name}\\b[^\`]*\``).test(text))
+        .map((name) => `${pageOf(path)} does not say ${name}`)
+    })
+  expect(missing).toEqual([])
+})
+
+// The names in the first table of a page, which is the one of the options.
+function optionsOn(path: string): readonly string[] {
+  const table = pageAt(path).prose.split("## Options")[1]?.split("\n## ")[0] ?? ""
+  return [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name = ""]) => name)
+}
+
+function pageOf(path: string): string {
+  return `docs/${path.replace(/\.ts$/, ".md")}`
+}
 
 function nameOf(path: string): string {
   return path.replace(/^.*\//, "").replace(/\.md$/, "")
