@@ -1,51 +1,60 @@
 // Bundles the library, the effects, the test helpers and the command in one go, so that they share one copy of every class.
 import { spawnSync } from "node:child_process"
-import { chmod, readFile, rm } from "node:fs/promises"
+import { chmod, readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
-import { commanderStartsNothing, ownZodMini } from "./start-up.mjs"
+import { build } from "rolldown"
+import { commanderStartsNothing, ownZodMini, startChunk } from "./start-up.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const { version } = JSON.parse(await readFile(`${root}package.json`, "utf8"))
+const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
 
-await rm(`${root}dist`, { recursive: true, force: true })
 await build({
-  absWorkingDir: root,
-  entryPoints: {
+  cwd: root,
+  input: {
     index: "src/index.ts",
     effects: "effects/index.ts",
     testing: "src/testing/index.ts",
     cli: "src/cli/main.ts",
   },
-  outdir: "dist",
-  bundle: true,
-  splitting: true,
-  format: "esm",
   platform: "node",
-  target: "node20.11",
-  minify: true,
-  legalComments: "none",
-  chunkNames: "chunks/[name]-[hash]",
   // esbuild carries a native program, so it stays a package of its own; the rest is bundled because start-up counts.
   external: ["esbuild"],
+  resolve: { alias: { alcides: join(root, "src/index.ts") } },
   plugins: [ownZodMini, commanderStartsNothing],
-  define: { ALCIDES_VERSION: JSON.stringify(version) },
-  banner: {
-    js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
+  transform: { target: "node20.11", define: { ALCIDES_VERSION: JSON.stringify(version) } },
+  preserveEntrySignatures: "allow-extension",
+  // Several commands share modules that each of them loads when it is typed.
+  checks: { ineffectiveDynamicImport: false },
+  output: {
+    dir: join(root, "dist"),
+    cleanDir: true,
+    format: "esm",
+    minify: true,
+    chunkFileNames: "chunks/[name]-[hash].js",
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [
+        startChunk({
+          roots: ["src/cli/start.ts", "src/cli/state.ts"].map((path) => join(root, path)),
+          except: [join(root, "src/version.ts")],
+        }),
+        { name: "exec", test: /\/src\/exec|\/node_modules\/(?!zod|tmp)/, priority: 1 },
+        { name: "zod", test: /\/node_modules\/zod\//, priority: 1 },
+        { name: "engine", test: /\/src\/(pipeline|effect|nix|secrets|state)\/|\/node_modules\/tmp/ },
+      ],
+    },
   },
 })
-await chmod(`${root}dist/cli.js`, 0o755)
+await chmod(join(root, "dist/cli.js"), 0o755)
 
 if (!process.argv.includes("--no-types")) {
   const types = spawnSync(
     process.execPath,
     [
-      `${root}node_modules/typescript/bin/tsc`,
-      "-p",
-      `${root}.ci/tsconfig.types.json`,
-      "--emitDeclarationOnly",
-      "--outDir",
-      `${root}dist/types`,
+      join(root, "node_modules/typescript/bin/tsc"),
+      ...["-p", join(root, ".ci/tsconfig.types.json")],
+      ...["--emitDeclarationOnly", "--outDir", join(root, "dist/types")],
     ],
     { stdio: "inherit", cwd: root },
   )

@@ -1,4 +1,4 @@
-import { Command, Option } from "@commander-js/extra-typings"
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings"
 import { createLog, type Log } from "../log.ts"
 import type { PrepareOptions } from "../pipeline/prepare.ts"
 import { hasColor } from "./color.ts"
@@ -44,12 +44,15 @@ export function prepareOptions({ env, cwd }: Io, flags: PipelineFlags): PrepareO
 }
 
 /** The log of a command about the pipeline, on standard error, with every secret masked. */
-export function pipelineLog(io: Io, verbose: boolean): Log {
+export function pipelineLog(io: Pick<Io, "env" | "stderr" | "redactor">, verbose: boolean): Log {
   const { stderr, redactor } = io
   return createLog({ stream: stderr, redact: (line) => redactor.redact(line), verbose, color: hasColor(io, stderr) })
 }
 
 /** Collects a repeatable option that also takes several values between commas. */
 export function listOption(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, ...value.split(",").filter((part) => part !== "")]
+  const parts = value.split(",").filter((part) => part !== "")
+  // An empty variable in a script must not mean everything.
+  if (parts.length === 0) throw new InvalidArgumentError("It names nothing.")
+  return [...before, ...parts]
 }

@@ -46,7 +46,7 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
   const { exitOf, keptFolder, prebuildAll, privateParent, runPipeline } = await import("../pipeline/run.ts")
   const { env, signal, redactor } = io
   const progress = createProgress(io.stderr)
-  const log = pipelineLog({ ...io, stderr: progress.stream }, flags.verbose === true)
+  const log = pipelineLog({ env, redactor, stderr: progress.stream }, flags.verbose === true)
   const prepared = await prepare({ ...prepareOptions(io, flags), only: flags.only ?? [] })
   await validateEffects(prepared, env)
 

@@ -2,12 +2,13 @@ import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { usageError } from "../errors.ts"
+import { openFileStore } from "./drivers/file.ts"
 import { createStateStore } from "./object-state-store.ts"
 import type { ObjectStore } from "./objects.ts"
 import type { Project, StateStore } from "./store.ts"
 
 const drivers: Readonly<Record<string, (url: string) => Promise<ObjectStore>>> = {
-  "file:": async (url) => (await import("./drivers/file.ts")).openFileStore(url),
+  "file:": async (url) => openFileStore(url),
 }
 
 /** Opens the store that a URL names; nothing is read or written yet. Throws `store-url-invalid` or `store-driver-unknown`. */

@@ -9,7 +9,7 @@ const paths = z
   .parse(JSON.parse(read("tsconfig.json"))).compilerOptions.paths
 
 test("every export is an entry point of the build, and the other way around", () => {
-  const block = /entryPoints: \{([^}]*)\}/.exec(read(".ci/build.mjs"))?.[1] ?? ""
+  const block = /input: \{([^}]*)\}/.exec(read(".ci/build.mjs"))?.[1] ?? ""
   const entries = Object.fromEntries(
     [...block.matchAll(/(\w+): "([^"]+)"/g)].map(([, name = "", path = ""]) => [name, path]),
   )
