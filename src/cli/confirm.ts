@@ -25,8 +25,10 @@ export async function confirm({
   const { createInterface } = await import("node:readline/promises")
   const terminal = createInterface({ input: io.stdin, output: io.stderr })
   try {
-    const answer = await terminal.question(`${printable(question)} [y/N] `, { signal: io.signal })
-    if (/^y(es)?$/i.test(answer.trim())) return
+    // Ctrl-D closes the terminal without an answer.
+    const closed = new Promise<string>((resolve) => terminal.once("close", () => resolve("")))
+    const answer = terminal.question(`${printable(question)} [y/N] `, { signal: io.signal })
+    if (/^y(es)?$/i.test((await Promise.race([answer, closed])).trim())) return
   } finally {
     terminal.close()
   }

@@ -1,3 +1,4 @@
+import { constants } from "node:os"
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings"
 import { failureOf, formatFailure } from "./errors.ts"
 import type { Io, World } from "./io.ts"
@@ -127,7 +128,7 @@ export async function main(typed: readonly string[], world: World): Promise<numb
     // Commander leaves by throwing also after it printed the help or the version.
     if (error instanceof CommanderError && error.exitCode === 0) return Exit.done
     if (error instanceof CommanderError && error.code === "commander.help") return Exit.usage
-    if (isClosed(io.stdout)) return exitCode
+    if (isBrokenPipe(error)) return 128 + constants.signals.SIGPIPE
     const failure = failureOf(error, program === undefined ? "alcides" : pathOf(program, args))
     const text =
       flags.includes("--json") && !takesJson(program, args)
@@ -138,9 +139,9 @@ export async function main(typed: readonly string[], world: World): Promise<numb
   }
 }
 
-// The reader of a pipe went away, as `head` does: nobody is left to tell.
-function isClosed({ errored }: Io["stdout"]): boolean {
-  return errored !== null && "code" in errored && errored.code === "EPIPE"
+// The reader of our output went away, as `head` does: nobody is left to tell.
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EPIPE"
 }
 
 // To `secret add` and `secret echo`, `--json` is not how to answer but a part of the secret.

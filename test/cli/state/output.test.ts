@@ -1,0 +1,70 @@
+import { execFileSync } from "node:child_process"
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, it } from "vitest"
+import { writeWhole } from "../../../src/cli/state/output.ts"
+import { AlcidesError } from "../../../src/errors.ts"
+
+let folder: string
+let file: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alcides-cli-output-"))
+  file = join(folder, "state.json")
+  await writeFile(file, "before")
+})
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+const signal = new AbortController().signal
+
+async function expectUntouched(): Promise<void> {
+  expect(await readdir(folder)).toEqual(["state.json"])
+  expect(await readFile(file, "utf8")).toBe("before")
+}
+
+it("leaves the file of before when the content ends in an error", async () => {
+  const damaged = new AlcidesError({ code: "state-content-corrupt", message: "damaged" })
+  const content = (async function* () {
+    yield Buffer.from("half")
+    throw damaged
+  })()
+  await expect(writeWhole(file, { content, signal })).rejects.toBe(damaged)
+  await expectUntouched()
+})
+
+it("leaves the file of before when it is aborted", async () => {
+  const stop = new AbortController()
+  const content = (async function* () {
+    yield Buffer.from("half")
+    stop.abort(new AlcidesError({ code: "terminated", message: "ended by SIGTERM" }))
+    yield Buffer.from("the rest")
+  })()
+  await expect(writeWhole(file, { content, signal: stop.signal })).rejects.toMatchObject({ name: "AbortError" })
+  await expectUntouched()
+})
+
+it("writes into a pipe that is there, and leaves it a pipe", async () => {
+  const pipe = join(folder, "pipe")
+  execFileSync("mkfifo", [pipe])
+  const content = (async function* () {
+    yield Buffer.from("through")
+  })()
+  const [text] = await Promise.all([readFile(pipe, "utf8"), writeWhole(pipe, { content, signal })])
+  expect(text).toBe("through")
+  expect((await readdir(folder)).sort()).toEqual(["pipe", "state.json"])
+})
+
+it("says that the device is full", async () => {
+  const content = (async function* () {
+    yield Buffer.from("content")
+  })()
+  await expect(writeWhole("/dev/full", { content, signal })).rejects.toMatchObject({
+    code: "file-not-writable",
+    message: "/dev/full cannot be written: the disk is full",
+    exit: 1,
+  })
+})
