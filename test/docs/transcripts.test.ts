@@ -34,6 +34,8 @@ test("what is printed otherwise than the page says would be found", () => {
   expect(matches(["a …", "…", "z"], ["a 17", "b", "c", "z"])).toBe(true)
   expect(matches(["a"], ["a", "b"])).toBe(false)
   expect(matches(["a", "…"], ["a"])).toBe(true)
+  expect(matches(["NAME  SIZE", "a b  …"], ["NAME    SIZE", "a b     7 B"])).toBe(true)
+  expect(matches(["a b"], ["a  b"])).toBe(false)
 })
 
 // In a repository of its own, with a home of its own, and the store that a user has who says nothing.
@@ -92,9 +94,12 @@ function stepsOf({ text }: Block): readonly Step[] {
     })
 }
 
-/** Whether these lines were printed. `…` stands for anything in a line, and for any lines when it is alone. */
+/**
+ * Whether these lines were printed. `…` stands for anything in a line, and for any lines when it is alone; how wide the columns of a
+ * table are does not count.
+ */
 function matches(said: readonly string[], printed: readonly string[]): boolean {
-  const pattern = said.map((line) =>
+  const pattern = said.map(narrow).map((line) =>
     line.trim() === "…"
       ? String.raw`(?:.*\n)*`
       : `${line
@@ -102,5 +107,7 @@ function matches(said: readonly string[], printed: readonly string[]): boolean {
           .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
           .join(".*")}\n`,
   )
-  return new RegExp(`^${pattern.join("")}$`).test(printed.map((line) => `${line}\n`).join(""))
+  return new RegExp(`^${pattern.join("")}$`).test(printed.map((line) => `${narrow(line)}\n`).join(""))
 }
+
+const narrow = (line: string): string => line.trimEnd().replaceAll(/ {2,}/g, "  ")
