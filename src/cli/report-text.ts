@@ -40,7 +40,7 @@ export function formatReport(io: Io, { effects }: RunReport): string {
 /** The report for machines. */
 export function reportJson(
   { detected, store, file }: Prepared,
-  { builds, effects }: RunReport,
+  { builds, effects, ended }: RunReport,
   exit: ExitCode,
 ): object {
   return {
@@ -53,6 +53,7 @@ export function reportJson(
       ...report,
       ...(error !== undefined && { error: failureOf(error) }),
     })),
+    ...(ended !== undefined && { ended: failureOf(ended) }),
     exit,
   }
 }

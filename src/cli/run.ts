@@ -1,4 +1,5 @@
 import { resolve } from "node:path"
+import { Exit } from "../errors.ts"
 import type { RunSettings } from "../pipeline/run-one.ts"
 import { failureOf, formatFailure } from "./errors.ts"
 import { examples } from "./help.ts"
@@ -79,8 +80,10 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
   if (flags.json === true) {
     io.stdout.write(redactor.redact(`${JSON.stringify(reportJson(prepared, report, exit), null, 2)}\n`))
   } else {
-    for (const { error } of report.effects)
-      if (error !== undefined) io.stderr.write(`${redactor.redact(formatFailure(failureOf(error)))}\n`)
+    const errors = report.effects.flatMap(({ error }) => error ?? [])
+    // What ended the run is told by the effects that it ended, if it ended any.
+    if (errors.length === 0 && exit !== Exit.done && report.ended !== undefined) errors.push(report.ended)
+    for (const error of errors) io.stderr.write(`${redactor.redact(formatFailure(failureOf(error)))}\n`)
     io.stdout.write(redactor.redact(formatReport(io, report)))
   }
   if (flags.report !== undefined) {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import * as z from "zod"
-import { parseRemoteUrl } from "./remote-url.ts"
+import { parseRemoteUrl, siteOf } from "./remote-url.ts"
 
 /** What a CI service says of the run, in its environment. A field is there only when the service says it. */
 export type CiRun = {
@@ -25,9 +25,9 @@ export async function readCiEnvironment(env: Environment): Promise<CiRun | undef
   if (env["BUILDKITE"] === "true") return buildkite(env)
   if (env["GITLAB_CI"] === "true") return gitlab(env)
   if (env["CI"] === "woodpecker") return woodpecker(env)
-  // Gitea and Forgejo set GITHUB_ACTIONS, too.
-  if (env["GITEA_ACTIONS"] === "true") return github(env, "gitea")
+  // Gitea and Forgejo set GITHUB_ACTIONS, too, and Forgejo what Gitea sets.
   if (env["FORGEJO_ACTIONS"] === "true") return github(env, "forgejo")
+  if (env["GITEA_ACTIONS"] === "true") return github(env, "gitea")
   if (env["GITHUB_ACTIONS"] === "true") return github(env, "github")
   return undefined
 }
@@ -36,15 +36,16 @@ export async function readCiEnvironment(env: Environment): Promise<CiRun | undef
 async function github(env: Environment, ci: string): Promise<CiRun> {
   const [owner, name] = (env["GITHUB_REPOSITORY"] ?? "").split("/")
   const server = env["GITHUB_SERVER_URL"]
+  const event = await readEvent(env["GITHUB_EVENT_PATH"])
   return present({
     ci,
-    site:
-      ci === "github" && (server === undefined || server === "https://github.com") ? "github" : (hostOf(server) ?? ci),
+    site: siteOfUrl(server) ?? ci,
     owner,
     name,
-    ref: env["GITHUB_REF"],
+    // For pull_request_target GitHub names the branch that the pull request goes to, although its code may be checked out.
+    ref: env["GITHUB_EVENT_NAME"] === "pull_request_target" ? pullRef(event.number) : env["GITHUB_REF"],
     rev: env["GITHUB_SHA"],
-    defaultBranch: await eventDefaultBranch(env["GITHUB_EVENT_PATH"]),
+    defaultBranch: event.repository?.default_branch,
     actor: env["GITHUB_ACTOR"],
     runUrl:
       server !== undefined && env["GITHUB_RUN_ID"] !== undefined
@@ -54,15 +55,18 @@ async function github(env: Environment, ci: string): Promise<CiRun> {
   })
 }
 
-const eventSchema = z.object({ repository: z.optional(z.object({ default_branch: z.optional(z.string()) })) })
+const eventSchema = z.object({
+  number: z.optional(z.int()),
+  repository: z.optional(z.object({ default_branch: z.optional(z.string()) })),
+})
 
 // The event's payload is the only place where GitHub names the default branch. Without it we do not know.
-async function eventDefaultBranch(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined || path === "") return undefined
+async function readEvent(path: string | undefined): Promise<z.infer<typeof eventSchema>> {
+  if (path === undefined || path === "") return {}
   try {
-    return eventSchema.parse(JSON.parse(await readFile(path, "utf8"))).repository?.default_branch
+    return eventSchema.parse(JSON.parse(await readFile(path, "utf8")))
   } catch {
-    return undefined
+    return {}
   }
 }
 
@@ -71,14 +75,12 @@ function gitlab(env: Environment): CiRun {
   const mergeRequest = env["CI_MERGE_REQUEST_IID"]
   return present({
     ci: "gitlab",
-    site:
-      env["CI_SERVER_HOST"] === undefined || env["CI_SERVER_HOST"] === "gitlab.com" ? "gitlab" : env["CI_SERVER_HOST"],
+    site: siteOf(env["CI_SERVER_HOST"] || "gitlab.com"),
     owner: env["CI_PROJECT_NAMESPACE"],
     name: env["CI_PROJECT_NAME"],
-    ref:
-      mergeRequest !== undefined
-        ? `refs/merge-requests/${mergeRequest}/head`
-        : branchOrTag(env["CI_COMMIT_BRANCH"], env["CI_COMMIT_TAG"]),
+    ref: mergeRequest
+      ? `refs/merge-requests/${mergeRequest}/head`
+      : (pullRef(env["CI_EXTERNAL_PULL_REQUEST_IID"]) ?? branchOrTag(env["CI_COMMIT_BRANCH"], env["CI_COMMIT_TAG"])),
     rev: env["CI_COMMIT_SHA"],
     defaultBranch: env["CI_DEFAULT_BRANCH"],
     actor: env["GITLAB_USER_LOGIN"],
@@ -89,15 +91,14 @@ function gitlab(env: Environment): CiRun {
 
 // https://woodpecker-ci.org/docs/usage/environment
 function woodpecker(env: Environment): CiRun {
-  const pull = env["CI_COMMIT_PULL_REQUEST"]
   return present({
     ci: "woodpecker",
-    site: env["CI_FORGE_TYPE"],
+    site: siteOfUrl(env["CI_FORGE_URL"]) ?? env["CI_FORGE_TYPE"],
     owner: env["CI_REPO_OWNER"],
     name: env["CI_REPO_NAME"],
     ref:
-      env["CI_PIPELINE_EVENT"]?.startsWith("pull_request") === true && pull !== undefined
-        ? `refs/pull/${pull}/head`
+      env["CI_PIPELINE_EVENT"]?.startsWith("pull_request") === true
+        ? (pullRef(env["CI_COMMIT_PULL_REQUEST"]) ?? noBranch(env["CI_COMMIT_REF"]))
         : env["CI_COMMIT_REF"],
     rev: env["CI_COMMIT_SHA"],
     defaultBranch: env["CI_REPO_DEFAULT_BRANCH"],
@@ -110,7 +111,6 @@ function woodpecker(env: Environment): CiRun {
 // https://buildkite.com/docs/pipelines/configure/environment-variables
 function buildkite(env: Environment): CiRun {
   const remote = env["BUILDKITE_REPO"] === undefined ? undefined : parseRemoteUrl(env["BUILDKITE_REPO"])
-  const pull = env["BUILDKITE_PULL_REQUEST"]
   const rev = env["BUILDKITE_COMMIT"]
   return present({
     ci: "buildkite",
@@ -118,16 +118,21 @@ function buildkite(env: Environment): CiRun {
     owner: remote?.owner,
     name: remote?.name,
     // BUILDKITE_BRANCH is the source branch also for a pull request, possibly one from a fork.
-    ref:
-      pull !== undefined && pull !== "false" && pull !== ""
-        ? `refs/pull/${pull}/head`
-        : branchOrTag(env["BUILDKITE_BRANCH"], env["BUILDKITE_TAG"]),
+    ref: pullRef(env["BUILDKITE_PULL_REQUEST"]) ?? branchOrTag(env["BUILDKITE_BRANCH"], env["BUILDKITE_TAG"]),
     rev: rev === "HEAD" ? undefined : rev,
     defaultBranch: env["BUILDKITE_PIPELINE_DEFAULT_BRANCH"],
     actor: env["BUILDKITE_BUILD_CREATOR"],
     runUrl: env["BUILDKITE_BUILD_URL"],
     sequence: sequence(env["BUILDKITE_PIPELINE_SLUG"], env["BUILDKITE_BUILD_NUMBER"]),
   })
+}
+
+function pullRef(number: string | number | undefined): string | undefined {
+  return number === undefined || number === "" || number === "false" ? undefined : `refs/pull/${number}/head`
+}
+
+function noBranch(ref: string | undefined): string | undefined {
+  return ref?.startsWith("refs/heads/") === true ? undefined : ref
 }
 
 function branchOrTag(branch: string | undefined, tag: string | undefined): string | undefined {
@@ -141,8 +146,8 @@ function sequence(workflow: string | undefined, number: string | undefined): CiR
     : undefined
 }
 
-function hostOf(url: string | undefined): string | undefined {
-  return url !== undefined && URL.canParse(url) ? new URL(url).hostname : undefined
+function siteOfUrl(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? siteOf(new URL(url).hostname) : undefined
 }
 
 // Leaves out what the service did not say; an empty variable says nothing.

@@ -1,4 +1,5 @@
 import { stateLock } from "../state/names.ts"
+import { effectLock } from "./record-names.ts"
 import type { EffectNode } from "./tree.ts"
 
 /** One lock that an effect holds while it runs. */
@@ -7,11 +8,6 @@ export type Claim = {
   readonly exclusive: boolean
   /** The state file that this lock guards. */
   readonly stateFile?: string
-}
-
-/** The lock of an effect itself: the same effect of two runs never overlaps. */
-export function effectLock(id: string): string {
-  return `alcides.effect.${id}`
 }
 
 /** Everything an effect locks, always in the same order, so that no two effects wait for each other. */

@@ -3,7 +3,7 @@ import { hostname, userInfo } from "node:os"
 import { usageError } from "../errors.ts"
 import type { Writer } from "../state/store.ts"
 import { readCiEnvironment, type CiRun } from "./ci-environment.ts"
-import { readCheckout } from "./git.ts"
+import { readCheckout, resolveCommit, type GitOptions } from "./git.ts"
 import { parseRemoteUrl } from "./remote-url.ts"
 import type { Repo } from "./repo.ts"
 
@@ -36,7 +36,7 @@ export type Detected = {
   readonly sequence: CiRun["sequence"]
 }
 
-/** The repository context: flags first, then the CI's environment, then git. Throws `ref-flags-conflict` and `ref-invalid`. */
+/** The repository context: flags first, then the CI's environment, then git. Throws `ref-flags-conflict`, `ref-invalid` and `rev-invalid`. */
 export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promise<Detected> {
   const [ci, git] = await Promise.all([readCiEnvironment(env), readCheckout({ env, cwd })])
   const remote = git?.remoteUrl == null ? undefined : parseRemoteUrl(git.remoteUrl)
@@ -49,7 +49,8 @@ export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promi
     [ci?.ref, ci?.ci],
     [ci === undefined ? git?.ref : undefined, "git"],
   )
-  const [rev, revOrigin] = firstKnown([flags.rev, "flag"], [ci?.rev, ci?.ci], [git?.rev, "git"])
+  const flaggedRev = flags.rev === undefined ? undefined : await fullRev(flags.rev, { env, cwd })
+  const [rev, revOrigin] = firstKnown([flaggedRev, "flag"], [ci?.rev, ci?.ci], [git?.rev, "git"])
   const [defaultBranch, defaultOrigin] = firstKnown([ci?.defaultBranch, ci?.ci], [git?.defaultBranch, "git"])
   const branch = ref?.startsWith("refs/heads/") === true ? ref.slice("refs/heads/".length) : null
   const tag = ref?.startsWith("refs/tags/") === true ? ref.slice("refs/tags/".length) : null
@@ -117,6 +118,18 @@ function refOfFlags({ ref, branch, tag }: RefFlags): string | undefined {
     })
   }
   return full
+}
+
+// A commit is compared with others by its full name. One that this clone does not have is taken at its word.
+async function fullRev(rev: string, git: GitOptions): Promise<string> {
+  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(rev)) return rev.toLowerCase()
+  const found = await resolveCommit(rev, git)
+  if (found !== undefined) return found
+  throw usageError({
+    code: "rev-invalid",
+    message: `--rev: ${JSON.stringify(rev)} is no commit that this clone knows`,
+    hint: "write all 40 characters of the commit's name",
+  })
 }
 
 function firstKnown(

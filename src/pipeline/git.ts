@@ -41,15 +41,19 @@ export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout |
   }
 }
 
+/** The full name of the commit that a revision means; `undefined` when this clone does not know it. */
+export function resolveCommit(revision: string, options: GitOptions): Promise<string | undefined> {
+  return git(["rev-parse", "--quiet", "--verify", "--end-of-options", `${revision}^{commit}`], options)
+}
+
 /** How two commits stand to each other, as far as this clone knows them. */
 export async function compareCommits(
   { older, newer }: { readonly older: string; readonly newer: string },
   options: GitOptions,
 ): Promise<"same" | "ancestor" | "descendant" | "diverged" | "unknown"> {
   if (older === newer) return "same"
-  const knows = async (rev: string): Promise<boolean> =>
-    (await git(["cat-file", "-e", `${rev}^{commit}`], options)) !== undefined
-  if (!(await knows(older)) || !(await knows(newer))) return "unknown"
+  const known = await Promise.all([resolveCommit(older, options), resolveCommit(newer, options)])
+  if (known.includes(undefined)) return "unknown"
   const isAncestor = async (a: string, b: string): Promise<boolean> =>
     (await git(["merge-base", "--is-ancestor", a, b], options)) !== undefined
   if (await isAncestor(older, newer)) return "ancestor"
@@ -60,7 +64,7 @@ export async function compareCommits(
 
 /** The committer's time of a commit, ISO 8601; `undefined` when this clone does not have it. */
 export function commitTime(rev: string, options: GitOptions): Promise<string | undefined> {
-  return git(["show", "--no-patch", "--format=%cI", rev], options)
+  return git(["show", "--no-patch", "--format=%cI", "--end-of-options", rev], options)
 }
 
 function chooseRemote({
@@ -103,7 +107,8 @@ async function git(args: readonly string[], { env, cwd }: GitOptions): Promise<s
     ),
   )
   const result = await runProgram("git", args, {
-    env: { ...clean, LC_ALL: "C" },
+    // A clone that fetches what is missing would answer for the network, and ask for passwords.
+    env: { ...clean, LC_ALL: "C", GIT_NO_LAZY_FETCH: "1", GIT_TERMINAL_PROMPT: "0" },
     cwd,
     timeout: 60,
     success: answers,

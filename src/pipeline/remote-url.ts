@@ -3,7 +3,15 @@ export type Remote = { readonly site: string; readonly owner: string; readonly n
 
 const wellKnownSites: Readonly<Record<string, string>> = {
   "github.com": "github",
+  "ssh.github.com": "github",
   "gitlab.com": "gitlab",
+  "altssh.gitlab.com": "gitlab",
+}
+
+/** What a project path calls a forge: the two big ones by their names, the others by their hosts. */
+export function siteOf(host: string): string {
+  const lower = host.toLowerCase()
+  return wellKnownSites[lower] ?? lower
 }
 
 /** Reads `git@host:owner/name.git` and `https://host/owner/name`; `undefined` for anything that names no owner and repository. */
@@ -18,5 +26,5 @@ export function parseRemoteUrl(url: string): Remote | undefined {
     .filter((part) => part !== "")
   const name = parts.pop()
   if (name === undefined || parts.length === 0) return undefined
-  return { site: wellKnownSites[host] ?? host, owner: parts.join("/"), name }
+  return { site: siteOf(host), owner: parts.join("/"), name }
 }

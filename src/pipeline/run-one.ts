@@ -10,9 +10,10 @@ import { describeLease } from "../state/failures.ts"
 import { holdLease, type HeldLease } from "../state/lease.ts"
 import { formatProject } from "../state/names.ts"
 import type { Lease, StateStore } from "../state/store.ts"
-import { claimsOf, effectLock, type Claim } from "./claims.ts"
+import { claimsOf, type Claim } from "./claims.ts"
 import type { Detected } from "./detect.ts"
 import type { PreparedEffect } from "./prepare.ts"
+import { effectLock } from "./record-names.ts"
 import { claimDeployment } from "./superseded.ts"
 
 export type RunSettings = {

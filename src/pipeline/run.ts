@@ -1,26 +1,28 @@
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { dir } from "tmp-promise"
 import { ownEnvironment } from "../effect/environment.ts"
 import { cleanAbandoned } from "../effect/abandoned.ts"
-import { Exit, messageOf, type ExitCode } from "../errors.ts"
+import { AlcidesError, messageOf } from "../errors.ts"
 import { prebuild } from "../nix/prebuild.ts"
 import { stateHome } from "../state/open.ts"
-import { claimsOf, conflict } from "./claims.ts"
+import { runInOrder } from "./order.ts"
 import { verdict } from "./plan.ts"
 import type { Prepared, PreparedEffect } from "./prepare.ts"
 import { runOne, type EffectReport, type RunSettings } from "./run-one.ts"
 import { claimDue } from "./schedule.ts"
-import { predecessors, type Job } from "./tree.ts"
+import { watchStrayErrors } from "./stray-errors.ts"
+import type { Job } from "./tree.ts"
+
+export { exitOf } from "./exit.ts"
 
 export type RunReport = {
   /** How many builds stood before the effects. */
   readonly builds: number
   readonly effects: readonly EffectReport[]
+  /** Why the run was ended early, when it was. */
+  readonly ended: AlcidesError | undefined
 }
-
-// Effects wait for other machines most of the time; their number is bounded all the same.
-const mostAtOnce = 16
 
 type PrebuildSettings = Pick<RunSettings, "env" | "log" | "redactor" | "signal" | "onProgress">
 
@@ -51,65 +53,37 @@ export async function runPipeline(prepared: Prepared, settings: RunSettings): Pr
   const builds = await prebuildAll(prepared, settings)
   settings.signal.throwIfAborted()
   const lost = await claimSchedule(prepared)
-  const world = { ...settings, store: prepared.store, detected: prepared.detected }
-  const reports = new Map<PreparedEffect, EffectReport>()
-  const running = new Map<PreparedEffect, Promise<void>>()
-  const waiting = new Set<PreparedEffect>()
-  const start = async (effect: PreparedEffect): Promise<void> => {
-    reports.set(effect, await runOne(effect, world))
-    running.delete(effect)
+  const stray = watchStrayErrors()
+  const signal = AbortSignal.any([settings.signal, stray.signal])
+  const world = { ...settings, signal, store: prepared.store, detected: prepared.detected }
+  try {
+    const effects = await runInOrder(prepared.effects, {
+      signal,
+      decide: (effect) => decide(effect, lost),
+      run: (effect) => runOne(effect, world),
+    })
+    return { builds, effects, ended: signal.aborted ? endOf(signal.reason) : undefined }
+  } finally {
+    stray.stop()
   }
-  for (const effect of prepared.effects) {
-    const { runs, because } = verdict({ ...effect, grants: { ...effect.grants, refused: [] } }, undefined)
-    if (runs && lost.has(effect.node.job)) {
-      reports.set(
-        effect,
-        notRun(effect, { status: "not run", because: "another run took this moment of the schedule" }),
-      )
-    } else if (runs) waiting.add(effect)
-    else reports.set(effect, notRun(effect, { status: "not run", because }))
-  }
-
-  while (waiting.size > 0 || running.size > 0) {
-    for (const effect of waiting) {
-      const before = predecessorsOf(effect, prepared)
-      const stopped = before.find((other) => isStop(reports.get(other)))
-      if (stopped !== undefined || settings.signal.aborted) {
-        waiting.delete(effect)
-        const because =
-          stopped === undefined
-            ? "the run was ended"
-            : `it comes after ${stopped.node.id}, which ${reports.get(stopped)?.status === "superseded" ? "was superseded" : "did not succeed"}`
-        reports.set(effect, notRun(effect, { status: "skipped", because }))
-      } else if (
-        running.size < mostAtOnce &&
-        before.every((other) => reports.has(other)) &&
-        [...running.keys()].every((other) => !conflict(claimsOf(other.node), claimsOf(effect.node)))
-      ) {
-        waiting.delete(effect)
-        running.set(effect, start(effect))
-      }
-    }
-    if (running.size > 0) await Promise.race(running.values())
-  }
-  return { builds, effects: prepared.effects.flatMap((effect) => reports.get(effect) ?? []) }
 }
 
-/** The exit code of a whole run: what is worst for the user, first. */
-export function exitOf({ effects }: RunReport): ExitCode {
-  const codes = new Set(
-    effects.flatMap(({ status, error }) => (status === "failed" ? [error?.exit ?? Exit.failed] : [])),
-  )
-  const worst = [Exit.stateAtRisk, Exit.notRolledBack].find((code) => codes.has(code))
-  if (worst !== undefined) return worst
-  if (codes.size === 0) return Exit.done
-  if (effects.some(({ status }) => status === "succeeded")) return Exit.partOfFleet
-  return [Exit.notLocked, Exit.usage].find((code) => codes.has(code)) ?? Exit.failed
+function decide(effect: PreparedEffect, lost: ReadonlySet<Job>): { readonly runs: boolean; readonly because: string } {
+  const decided = verdict({ ...effect, grants: { ...effect.grants, refused: [] } }, undefined)
+  return decided.runs && lost.has(effect.node.job)
+    ? { runs: false, because: "another run took this moment of the schedule" }
+    : decided
+}
+
+function endOf(reason: unknown): AlcidesError {
+  return reason instanceof AlcidesError
+    ? reason
+    : new AlcidesError({ code: "internal", message: `the run was ended: ${messageOf(reason)}`, cause: reason })
 }
 
 /** Where effects have their private folders. */
 export function privateParent(env: RunSettings["env"]): string {
-  return join(env["TMPDIR"] ?? tmpdir(), `alcides-${process.getuid?.() ?? 0}`)
+  return join(resolve(env["TMPDIR"] || tmpdir()), `alcides-${process.geteuid?.() ?? 0}`)
 }
 
 /** Where state files are kept that could not be put. */
@@ -132,19 +106,4 @@ async function clean({ privateParent: parent, keptFolder: keepIn, log }: RunSett
   } catch (error) {
     log.warn(`could not clean up after an earlier run: ${messageOf(error)}`)
   }
-}
-
-function predecessorsOf({ node }: PreparedEffect, { effects }: Prepared): readonly PreparedEffect[] {
-  const before = predecessors(
-    node,
-    effects.map((other) => other.node),
-  )
-  return effects.filter((other) => before.includes(other.node))
-}
-
-const isStop = (report: EffectReport | undefined): boolean =>
-  report !== undefined && ["failed", "skipped", "superseded"].includes(report.status)
-
-function notRun({ node }: PreparedEffect, fields: Pick<EffectReport, "status" | "because">): EffectReport {
-  return { id: node.id, name: node.effect.name, ms: 0, phases: [], state: [], ...fields }
 }

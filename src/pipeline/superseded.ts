@@ -5,6 +5,7 @@ import { usageError } from "../errors.ts"
 import type { Lease, StateStore, Writer } from "../state/store.ts"
 import type { Detected } from "./detect.ts"
 import { commitTime, compareCommits, type GitOptions } from "./git.ts"
+import { deployedName } from "./record-names.ts"
 
 /** Which commit an effect ran for last, kept in the store beside its state. */
 const deployedSchema = z.object({
@@ -88,11 +89,6 @@ export async function claimDeployment({
   }
   await note({ store, name, current, lease, writer, base: read?.version.version ?? "absent" })
   return undefined
-}
-
-/** The state file that remembers an effect's last commit. */
-export function deployedName(id: string): string {
-  return `alcides.deployed.${id}.json`
 }
 
 async function note({

@@ -1,15 +1,13 @@
 import type { Effect } from "../effect/effect.ts"
 import { usageError } from "../errors.ts"
 import type { Build } from "../nix/build.ts"
+import { assertLockName, assertStateName } from "../state/names.ts"
 import { decisionOf, type Decision } from "./decision.ts"
-import type { Dependencies, EffectTreeNode, Jobs, PipelineDefinition, Prebuilt } from "./pipeline.ts"
-import { parseWhen, type When } from "./when.ts"
+import { isPlain, jobsOf, treeInvalid, type Job } from "./jobs.ts"
+import type { Dependencies, EffectTreeNode, PipelineDefinition, Prebuilt } from "./pipeline.ts"
+import { deployedName, effectLock } from "./record-names.ts"
 
-export type Job = {
-  readonly kind: "onPush" | "onSchedule"
-  readonly name: string
-  readonly when: When | undefined
-}
+export type { Job } from "./jobs.ts"
 
 /** One effect at its place in the tree. */
 export type EffectNode = {
@@ -52,7 +50,7 @@ export function flattenPipeline(definition: PipelineDefinition): FlatPipeline {
 
 /** The effect that a name or a place means. Throws `effect-unknown`. */
 export function findEffect(effects: readonly EffectNode[], name: string): EffectNode {
-  const found = effects.find(({ id }) => id === name) ?? effects.find(({ effect }) => effect.name === name)
+  const found = lookUp(effects, name)
   if (found !== undefined) return found
   const known = effects.map(({ id }) => id)
   throw usageError({
@@ -65,39 +63,22 @@ export function findEffect(effects: readonly EffectNode[], name: string): Effect
   })
 }
 
-/** The nodes that must have succeeded before this one. */
+/** The nodes that must have succeeded before this one. Throws `after-unknown`. */
 export function predecessors(node: EffectNode, effects: readonly EffectNode[]): readonly EffectNode[] {
   const sameJob = effects.filter(({ job }) => job === node.job)
-  return node.effect.after.map((name) => findEffect(sameJob, name))
-}
-
-function jobsOf(definition: PipelineDefinition): readonly { readonly job: Job; readonly outputs: EffectTreeNode }[] {
-  if (typeof definition !== "object" || definition === null) throw treeInvalid("the pipeline", definition)
-  if (!isJobs(definition)) {
-    return [{ job: { kind: "onPush", name: "default", when: undefined }, outputs: definition }]
-  }
-  const unknown = Object.keys(definition).find((key) => key !== "onPush" && key !== "onSchedule")
-  if (unknown !== undefined) {
+  return node.effect.after.map((name) => {
+    const before = lookUp(sameJob, name)
+    if (before !== undefined) return before
     throw usageError({
-      code: "pipeline-tree-invalid",
-      message: `${JSON.stringify(unknown)} stands beside onPush or onSchedule`,
-      hint: "put effects into onPush.<job>.outputs, or return the plain tree of effects alone",
+      code: "after-unknown",
+      message: `${node.id} comes after ${JSON.stringify(name)}, and its job has no such effect`,
+      hint: `its job has ${sameJob.map(({ id }) => id).join(", ")}`,
     })
-  }
-  return [
-    ...Object.entries(definition.onPush ?? {}).map(([name, job]) => ({
-      job: { kind: "onPush", name, when: undefined } as const,
-      outputs: job.outputs,
-    })),
-    ...Object.entries(definition.onSchedule ?? {}).map(([name, job]) => ({
-      job: { kind: "onSchedule", name, when: parseWhen(name, job.when) } as const,
-      outputs: job.outputs,
-    })),
-  ]
+  })
 }
 
-function isJobs(definition: PipelineDefinition): definition is Jobs {
-  return "onPush" in definition || "onSchedule" in definition
+function lookUp(effects: readonly EffectNode[], name: string): EffectNode | undefined {
+  return effects.find(({ id }) => id === name) ?? effects.find(({ effect }) => effect.name === name)
 }
 
 type WalkOptions = {
@@ -117,7 +98,7 @@ function walk({ node, path, job, decision, flat }: WalkOptions): void {
       hint: "flatten the tree of effects",
     })
   }
-  if (typeof node !== "object" || node === null) throw treeInvalid(place, node)
+  if (!isPlain(node)) throw treeInvalid(place, node)
   if (isEffect(node)) {
     flat.effects.push({ id: placeOf(path, "run") ?? node.name, job, effect: node, decision, runs: true })
   } else if (isDependencies(node)) {
@@ -143,19 +124,28 @@ function placeOf(path: readonly string[], last: string): string | undefined {
 }
 
 function assertNames(effects: readonly EffectNode[]): void {
-  const seen = new Map<string, EffectNode>()
+  const ids = new Map<string, EffectNode>()
+  const names = new Map<string, EffectNode>()
   for (const node of effects) {
-    const key = JSON.stringify([node.job.kind, node.job.name, node.effect.name])
-    const other = seen.get(key)
-    if (other !== undefined) {
-      throw usageError({
-        code: "effect-name-taken",
-        message: `${other.id} and ${node.id} are both named ${JSON.stringify(node.effect.name)}`,
-        hint: "give each effect a name of its own: state files and locks are named after it",
-      })
-    }
-    seen.set(key, node)
+    const { id, effect, job } = node
+    // Names in a tree may be anything, but an effect's lock and its last commit are kept under them.
+    assertLockName(effectLock(id))
+    assertStateName(deployedName(id))
+    const key = JSON.stringify([job.kind, job.name, effect.name])
+    const other = names.get(key)
+    if (other !== undefined) throw taken(`${other.id} and ${id} are both named ${JSON.stringify(effect.name)}`)
+    if (ids.has(id)) throw taken(`two effects have the place ${JSON.stringify(id)}`)
+    names.set(key, node)
+    ids.set(id, node)
   }
+}
+
+function taken(message: string): Error {
+  return usageError({
+    code: "effect-name-taken",
+    message,
+    hint: "give each effect a name of its own: state files and locks are named after it",
+  })
 }
 
 function assertOrder(effects: readonly EffectNode[]): void {
@@ -174,12 +164,4 @@ function assertOrder(effects: readonly EffectNode[]): void {
     done.add(node)
   }
   for (const node of effects) visit(node, [])
-}
-
-function treeInvalid(place: string, value: unknown): Error {
-  return usageError({
-    code: "pipeline-tree-invalid",
-    message: `${place} is ${value === null ? "null" : typeof value}, not an effect or a tree of effects`,
-    hint: "return effects made by mkEffect, runNixOps and the like, under names of your choice",
-  })
 }
