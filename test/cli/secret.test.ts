@@ -2,7 +2,11 @@ import { execFileSync } from "node:child_process"
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { PassThrough, Readable } from "node:stream"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import type { Io } from "../../src/cli/io.ts"
+import { createProgram } from "../../src/cli/program.ts"
+import { createRedactor } from "../../src/secrets/redactor.ts"
 import { type CliOptions, type CliResult, runCli } from "../support/io.ts"
 
 const project = "github/neat-org/neat-repo"
@@ -19,6 +23,25 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 function secret(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   return runCli(["secret", ...args], { env, cwd: folder, ...options })
+}
+
+// What the command throws: the two lines that a person reads have no code.
+async function failureOf(args: readonly string[], input = ""): Promise<unknown> {
+  const io: Io = {
+    env,
+    cwd: folder,
+    stdin: Readable.from([Buffer.from(input)]),
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+    signal: new AbortController().signal,
+    redactor: createRedactor(),
+    exit: () => {},
+  }
+  const program = await createProgram(io, { only: "secret" })
+  return program.parseAsync(["secret", ...args], { from: "user" }).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
 }
 
 async function write(content: string, mode = 0o600): Promise<void> {
@@ -61,13 +84,16 @@ describe("init-local", () => {
         /^alcides: cannot make .*plain\/s\.json: \w+: .*\n {2}hint: give --secrets FILE in a folder that you may write\n$/,
       ),
     })
-    expect(await secret(["init-local", "--json"])).toMatchObject({ exit: 2 })
+    expect(await failureOf(["init-local", "--secrets", "plain/s.json"])).toMatchObject({
+      code: "secrets-file-not-writable",
+    })
     env["ALCIDES_SECRETS"] = "{}"
     expect(await secret(["init-local"])).toMatchObject({
       exit: 2,
       stderr:
         "alcides: ALCIDES_SECRETS holds the secrets themselves, so there is no file to write\n  hint: unset it, or give --secrets FILE\n",
     })
+    expect(await failureOf(["init-local"])).toMatchObject({ code: "secrets-not-a-file" })
   })
 
   test("needs a project when nothing says which file", async () => {
@@ -161,73 +187,109 @@ describe("add", () => {
     })
   })
 
-  const mistakes: readonly (readonly [args: readonly string[], message: string, hint: string])[] = [
-    [["--string"], "--string takes PATH and TEXT, and PATH and TEXT are missing", "write --string PATH TEXT"],
-    [["--json-file", "a"], "--json-file takes PATH and FILE, and FILE is missing", "write --json-file PATH FILE"],
+  const mistakes: readonly (readonly [code: string, args: readonly string[], message: string, hint: string])[] = [
     [
+      "option-incomplete",
+      ["--string"],
+      "--string takes PATH and TEXT, and PATH and TEXT are missing",
+      "write --string PATH TEXT",
+    ],
+    [
+      "option-incomplete",
+      ["--json-file", "a"],
+      "--json-file takes PATH and FILE, and FILE is missing",
+      "write --json-file PATH FILE",
+    ],
+    [
+      "option-incomplete",
       ["--string-env=a"],
       "--string-env takes PATH and VARIABLE, and VARIABLE is missing",
       "write --string-env PATH VARIABLE",
     ],
-    [["--password"], "--password takes PATH, and PATH is missing", "write --password PATH"],
+    ["option-incomplete", ["--password"], "--password takes PATH, and PATH is missing", "write --password PATH"],
     [
+      "field-path-invalid",
       ["--string", "a..b", "s3cret"],
       '"a..b" is no path of a field',
       'write names with dots between them, such as database.password; for a name with a dot in it use --json . \'{"a.b": "…"}\'',
     ],
     [
+      "field-path-invalid",
       ["--string", 'a."b"', "s3cret"],
       '"a.\\"b\\"" is no path of a field',
       'write names with dots between them, such as database.password; for a name with a dot in it use --json . \'{"a.b": "…"}\'',
     ],
     [
+      "secret-data-missing",
       [],
       "a secret needs data, and none was given",
       "add --password PATH, --string-file PATH FILE, --string-env PATH VARIABLE or another data option",
     ],
-    [["--json", "a", "s3cret"], "--json: the value for a is no JSON", "a text is written with --string"],
     [
+      "secret-data-invalid",
+      ["--json", "a", "s3cret"],
+      "--json: the value for a is no JSON",
+      "a text is written with --string",
+    ],
+    [
+      "secret-data-invalid",
       ["--json-env", ".", "BAD"],
       "--json-env: the value for the data is no JSON",
       "a text is written with --string-env",
     ],
     [
+      "secret-data-invalid",
       ["--json", ".", '["s3cret"]'],
       "the data of a secret must be an object of fields",
       "give each value a path, such as --password token",
     ],
     [
+      "secret-data-invalid",
       ["--string", "", "s3cret"],
       "the data of a secret must be an object of fields",
       "give each value a path, such as --password token",
     ],
-    [["--string", "a", "s3cret", "--string", "a.b", "c"], "two values are given for a", "give each field once"],
-    [["--json", "a", '{"b": 1}', "--string", "a.b", "s3cret"], "two values are given for a.b", "give each field once"],
     [
+      "secret-data-conflict",
+      ["--string", "a", "s3cret", "--string", "a.b", "c"],
+      "two values are given for a",
+      "give each field once",
+    ],
+    [
+      "secret-data-conflict",
+      ["--json", "a", '{"b": 1}', "--string", "a.b", "s3cret"],
+      "two values are given for a.b",
+      "give each field once",
+    ],
+    [
+      "secret-input-unreadable",
       ["--string-env", "a", "NOPE"],
       '--string-env: there is no environment variable "NOPE"',
       "give its name without a dollar sign, and export it",
     ],
     [
+      "condition-malformed",
       ["--condition", "main", "--string", "a", "s3cret"],
       '--condition: expected an object, "isDefaultBranch", "isTag", true or false, got "main"',
       'write JSON, such as \'{"isBranch": "production"}\' or \'"isDefaultBranch"\'',
     ],
     [
+      "condition-malformed",
       ["--condition", '{"and": [{"isBranch": 1}]}', "--string", "a", "s3cret"],
       "--condition: and[0].isBranch: expected a string, got a number",
       'write JSON, such as \'{"isBranch": "production"}\' or \'"isDefaultBranch"\'',
     ],
-    [["--strng", "a", "b"], "unknown option '--strng'", "did you mean --string?"],
+    ["commander.unknownOption", ["--strng", "a", "b"], "unknown option '--strng'", "did you mean --string?"],
   ]
 
-  test.each(mistakes)("refuses %j", async (args, message, hint) => {
+  test.each(mistakes)("%s: %j", async (code, args, message, hint) => {
     await write("{}")
     env["BAD"] = "{s3cret"
     const { exit, stdout, stderr } = await secret(["add", "name", ...args])
     expect({ exit, stdout }).toEqual({ exit: 2, stdout: "" })
     expect(stderr.replace(/^warning: .*\n/, "")).toBe(`alcides: ${message}\n  hint: ${hint}\n`)
     expect(stderr).not.toContain("s3cret")
+    expect(await failureOf(["add", "name", ...args])).toMatchObject({ code })
     expect(await readFile(file, "utf8")).toBe("{}")
   })
 
@@ -252,6 +314,7 @@ describe("add", () => {
     expect(stderr).toBe(
       `Enter value for a in secret x: \nalcides: ${message}\n  hint: type it at the question, or pipe it to the standard input, one line for each --password\n`,
     )
+    expect(await failureOf(["add", "x", "--password", "a"], input)).toMatchObject({ code: "password-missing" })
   })
 
   test("never overwrites, and says so before it asks", async () => {
@@ -261,6 +324,7 @@ describe("add", () => {
       stdout: "",
       stderr: `alcides: ${file} already has a secret "x"\n  hint: choose another name, or edit the file; alcides secret echo prints an entry to put there\n`,
     })
+    expect(await failureOf(["add", "x", "--password", "a"])).toMatchObject({ code: "secret-exists" })
   })
 
   test("needs the file, and names the command that makes it", async () => {
