@@ -3,6 +3,7 @@ import { mkdir, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { dir } from "tmp-promise"
 import { expect, test } from "vitest"
+import { AlcidesError } from "../../src/errors.ts"
 import { root } from "../house/sources.ts"
 import { commandLines, commandTree, segments } from "./commands.ts"
 import { pages, type Block } from "./pages.ts"
@@ -40,6 +41,8 @@ test("every `alcides …` in a block is a command line that exists", async () =>
         { from: "user" },
       )
     } catch (error) {
+      // What a shell would put there is not known here, so that only the names of flags can be judged.
+      if (error instanceof AlcidesError && text.includes("$")) continue
       const message = error instanceof Error ? error.message : String(error)
       if (!/^\(outputHelp|^\d+\.\d+\.\d+$/.test(message)) wrong.push(`${at}: ${text}: ${message}`)
     }

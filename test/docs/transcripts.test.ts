@@ -72,7 +72,7 @@ async function runPage(page: Page, folder: string): Promise<readonly string[]> {
     } else if (block.isRun) {
       for (const { typed, said } of stepsOf(block)) {
         const { status, output } = shell(typed)
-        const expectsFailure = said.some((line) => line.startsWith("alcides: "))
+        const expectsFailure = said.some((line) => /^(alcides: |{"error":)/.test(line))
         const printed = output.trimEnd().split("\n")
         if ((status === 0) === expectsFailure || (said.length > 0 && !matches(said, printed)))
           problems.push(`${page.path}:${block.line}: $ ${typed}\n(exit code ${status})\n${output}`)
