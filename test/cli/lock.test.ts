@@ -115,14 +115,15 @@ describe("lock acquire", () => {
   })
 
   it.each([
-    [["--name", "a/b"], '"a/b" is no lock name: it contains a slash'],
-    [["--name", "x", "--ttl", "0"], '--ttl: "0" is no number of seconds'],
-    [["--name", "x", "--ttl", "1h"], '--ttl: "1h" is no number of seconds'],
-    [["--name", "x", "--ttl", "86401"], '--ttl: "86401" is no number of seconds'],
-    [[], "required option '--name <name>' not specified"],
-  ])("refuses %j as a usage error", async (flags, message) => {
+    [["--name", "a/b"], "lock-name-invalid", '"a/b" is no lock name: it contains a slash'],
+    [["--name", "x", "--ttl", "0"], "ttl-invalid", '--ttl: "0" is no number of seconds'],
+    [["--name", "x", "--ttl", "1h"], "ttl-invalid", '--ttl: "1h" is no number of seconds'],
+    [["--name", "x", "--ttl", "86401"], "ttl-invalid", '--ttl: "86401" is no number of seconds'],
+    [[], "usage", "required option '--name <name>' not specified"],
+  ])("refuses %j as a usage error, %s", async (flags, code, message) => {
     const { exit, stderr } = await lock(["acquire", ...flags])
     expect(stderr).toMatch(/^alcides: .*\n {2}hint: .*\n$/)
+    expect(JSON.parse((await lock(["acquire", ...flags, "--json"])).stderr)).toMatchObject({ error: { code, exit: 2 } })
     expect({ exit, fact: stderr.split("\n")[0] }).toEqual({ exit: 2, fact: `alcides: ${message}` })
   })
 })
@@ -157,6 +158,10 @@ describe("lock update and release", () => {
       }
       expect(await lock([command, "--lease-id", "production"])).toMatchObject({ exit: 2 })
     }
+    const { stderr } = await lock(["update", "--json", "--lease-id", "production"])
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: "lease-id-invalid", message: '--lease-id is no lease id: "production"' },
+    })
   })
 
   it("end by themselves when nobody updates them", async () => {

@@ -38,10 +38,8 @@ const start = (command: string, name: string, file: string): RunningCli =>
 
 // The most memory that the process ever had, in bytes, as far as it was seen before it ended.
 async function peakOf({ child, ended }: RunningCli): Promise<number> {
-  let running = true
   let peak = 0
-  const done = ended.finally(() => (running = false))
-  while (running) {
+  while (child.exitCode === null && child.signalCode === null) {
     try {
       const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? []
       peak = Math.max(peak, Number(kilobytes ?? 0) * 1024)
@@ -50,7 +48,7 @@ async function peakOf({ child, ended }: RunningCli): Promise<number> {
     }
     await sleep(20)
   }
-  expect(await done).toMatchObject({ exit: 0 })
+  expect(await ended).toMatchObject({ exit: 0 })
   return peak
 }
 

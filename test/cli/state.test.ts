@@ -100,18 +100,19 @@ describe("state put", () => {
   })
 
   it.each([
-    [["--on-top-of", "0"], '--on-top-of: "0" is no version'],
-    [["--on-top-of", "latest"], '--on-top-of: "latest" is no version'],
-    [["--file", "nowhere.json"], "nowhere.json cannot be read: ENOENT: no such file or directory, open 'nowhere.json'"],
-    [["--file", "/"], "/ cannot be read: it is a folder"],
-    [["--name", "a/b"], '"a/b" is no state name: it contains a slash'],
-    [["--name", ".."], '".." is no state name: it contains `..` or is `.`'],
-    [["--project", "github/neat-org"], '"github/neat-org" is no project'],
-    [["--store", "ftp://x"], "there is no driver for ftp: stores in this version"],
-    [["--store", ""], '"" is no store URL'],
-  ])("refuses %j as a usage error", async (flags, message) => {
+    [["--on-top-of", "0"], "version-invalid", '--on-top-of: "0" is no version'],
+    [["--on-top-of", "latest"], "version-invalid", '--on-top-of: "latest" is no version'],
+    [["--file", "nowhere.json"], "file-not-readable", "nowhere.json cannot be read: it does not exist"],
+    [["--file", "/"], "file-not-readable", "/ cannot be read: it is a folder"],
+    [["--name", "a/b"], "state-name-invalid", '"a/b" is no state name: it contains a slash'],
+    [["--name", ".."], "state-name-invalid", '".." is no state name: it contains `..` or is `.`'],
+    [["--project", "github/neat-org"], "project-invalid", '"github/neat-org" is no project'],
+    [["--store", "ftp://x"], "store-driver-unknown", "there is no driver for ftp: stores in this version"],
+    [["--store", ""], "store-url-invalid", '"" is no store URL'],
+  ])("refuses %j as a usage error, %s", async (flags, code, message) => {
     const { exit, stderr } = await put("{}", ...flags)
     expect(stderr).toMatch(/^alcides: .*\n {2}hint: .*\n$/)
+    expect(JSON.parse((await put("{}", ...flags, "--json")).stderr)).toMatchObject({ error: { code, exit: 2 } })
     expect({ exit, fact: stderr.split("\n")[0] }).toEqual({ exit: 2, fact: `alcides: ${message}` })
     expect((await get()).exit).toBe(1)
   })

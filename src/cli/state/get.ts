@@ -1,8 +1,8 @@
 import { Command } from "@commander-js/extra-typings"
-import { rm } from "node:fs/promises"
+import { resolve } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { absentState } from "./absent.ts"
-import { writeWhole } from "./output.ts"
+import { removeWhole, writeWhole } from "./output.ts"
 import { nameOption, versionArgument } from "./options.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
@@ -31,10 +31,10 @@ export const getCommand = (io: Io) =>
       if (found === undefined) {
         const absent = await absentState(store, { name, version })
         if (allowMissing !== true || absent.code !== "state-absent") throw absent
-        if (file !== "-") await rm(file, { force: true })
+        if (file !== "-") await removeWhole(resolve(io.cwd, file))
         return
       }
       const { content } = found
       if (file === "-") await pipeline(content, io.stdout, { end: false, signal: io.signal })
-      else await writeWhole(file, { content, signal: io.signal })
+      else await writeWhole(resolve(io.cwd, file), { content, signal: io.signal })
     })

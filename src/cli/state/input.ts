@@ -1,7 +1,9 @@
 import { open } from "node:fs/promises"
 import { addAbortSignal, type Readable } from "node:stream"
-import { AlcidesError, messageOf, usageError } from "../../errors.ts"
+import { resolve } from "node:path"
+import { AlcidesError, usageError } from "../../errors.ts"
 import type { Io } from "../io.ts"
+import { reasonOf } from "./file-error.ts"
 
 /**
  * What `--file` names, as a stream; `-` is the standard input. Nothing of it is kept.
@@ -11,7 +13,7 @@ export async function openInput(
   io: Io,
   { file, allowEmpty }: { readonly file: string; readonly allowEmpty: boolean },
 ): Promise<AsyncIterable<Uint8Array>> {
-  const source = addAbortSignal(io.signal, file === "-" ? io.stdin : await openFile(file))
+  const source = addAbortSignal(io.signal, file === "-" ? io.stdin : await openFile(io, file))
   // Read before any lease is taken: a program that fails before its first byte must not have locked anything.
   const chunks = bytesOf(source)
   const first = await chunks.next()
@@ -24,15 +26,15 @@ export async function openInput(
   })
 }
 
-async function openFile(file: string): Promise<Readable> {
+async function openFile({ cwd }: Io, file: string): Promise<Readable> {
   try {
-    const handle = await open(file)
+    const handle = await open(resolve(cwd, file))
     if (!(await handle.stat()).isDirectory()) return handle.createReadStream()
     await handle.close()
   } catch (error) {
     throw usageError({
       code: "file-not-readable",
-      message: `${file} cannot be read: ${messageOf(error)}`,
+      message: `${file} cannot be read: ${reasonOf(error)}`,
       hint: "name a file that exists and that you may read, or - for the standard input",
       cause: error,
     })

@@ -4,6 +4,7 @@ import { open, realpath, rename, rm, stat, writeFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError, usageError } from "../../errors.ts"
+import { isSystemError, reasonOf } from "./file-error.ts"
 
 export type Output = {
   readonly content: AsyncIterable<Uint8Array>
@@ -34,6 +35,16 @@ export async function writeWhole(file: string, output: Output): Promise<void> {
   }
 }
 
+/** Leaves no file of before; a pipe or a device stays. Throws `file-not-writable`. */
+export async function removeWhole(file: string): Promise<void> {
+  try {
+    const target = await realpath(file)
+    if ((await stat(target)).isFile()) await rm(target, { force: true })
+  } catch (error) {
+    if (!isSystemError(error) || error.code !== "ENOENT") throw asFileError(error, file)
+  }
+}
+
 async function writeInto(device: string, { content, signal }: Output): Promise<void> {
   try {
     await pipeline(content, createWriteStream(device), { signal })
@@ -42,25 +53,14 @@ async function writeInto(device: string, { content, signal }: Output): Promise<v
   }
 }
 
-const causes: Readonly<Record<string, string>> = {
-  ENOENT: "its folder does not exist",
-  ENOTDIR: "a part of its path is no folder",
-  EISDIR: "it is a folder",
-  EACCES: "permission denied",
-  EROFS: "the file system is read-only",
-  ENOSPC: "the disk is full",
-}
-
 // What the operating system says of the file is told in our words; what the store says passes as it is.
 function asFileError(error: unknown, file: string): unknown {
-  if (error instanceof AlcidesError || !(error instanceof Error) || !("code" in error) || !("syscall" in error))
-    return error
-  const code = String(error.code)
+  if (!isSystemError(error)) return error
   const details = {
     code: "file-not-writable",
-    message: `${file} cannot be written: ${causes[code] ?? error.message}`,
+    message: `${file} cannot be written: ${error.code === "ENOENT" ? "its folder does not exist" : reasonOf(error)}`,
     hint: "name a file in a folder that exists and that you may write",
     cause: error,
   }
-  return code === "ENOSPC" || code === "EIO" ? new AlcidesError(details) : usageError(details)
+  return error.code === "ENOSPC" || error.code === "EIO" ? new AlcidesError(details) : usageError(details)
 }

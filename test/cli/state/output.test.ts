@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process"
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
-import { writeWhole } from "../../../src/cli/state/output.ts"
+import { removeWhole, writeWhole } from "../../../src/cli/state/output.ts"
 import { AlcidesError } from "../../../src/errors.ts"
 
 let folder: string
@@ -67,4 +67,15 @@ it("says that the device is full", async () => {
     message: "/dev/full cannot be written: the disk is full",
     exit: 1,
   })
+})
+
+it("removes a file, also behind a symbolic link, and no pipe, device or folder", async () => {
+  const [link, pipe] = [join(folder, "link"), join(folder, "pipe")]
+  execFileSync("mkfifo", [pipe])
+  await symlink("state.json", link)
+  for (const path of [link, link, pipe, folder, "/dev/null", join(folder, "nothing")]) await removeWhole(path)
+  expect((await readdir(folder)).sort()).toEqual(["link", "pipe"])
+  expect((await stat("/dev/null")).isCharacterDevice()).toBe(true)
+  await writeFile(file, "")
+  await expect(removeWhole(join(file, "below"))).rejects.toMatchObject({ code: "file-not-writable", exit: 2 })
 })
