@@ -14,6 +14,8 @@ export type ContextParts = {
   readonly src: string
   readonly log: Log
   readonly redactor: Redactor
+  /** Whether a text holds what no argument of a program may hold. */
+  readonly holdsSecret: (text: string) => boolean
   readonly folder: PrivateFolder
   /** Shared by all phases: `setEnv` changes it. */
   readonly env: Record<string, string>
@@ -64,12 +66,12 @@ type RunRequest = {
 }
 
 async function run(
-  { effect, src, log, redactor, env }: ContextParts,
+  { effect, src, log, redactor, holdsSecret, env }: ContextParts,
   { program, args, options, signal }: RunRequest,
 ): Promise<RunResult> {
   const { input, inputFile, outputFile, output = "show", success } = options
   // Everybody on the machine can read the arguments of a program.
-  if (args.some((arg) => redactor.redact(arg) !== arg)) {
+  if (args.some(holdsSecret)) {
     throw new AlcidesError({
       code: "secret-in-argument",
       message: `effect ${effect.name} would give a secret to ${program} as an argument`,

@@ -3,6 +3,7 @@ import { createContext, type ContextParts } from "./context.ts"
 import { endOnAbort, withTimeout } from "./deadline.ts"
 import type { Phase, PhaseName, StateFile } from "./effect.ts"
 import type { EffectRun } from "./effect-run.ts"
+import { secretDetector } from "../secrets/mask-data.ts"
 import { cleanEnvironment } from "./environment.ts"
 import { createPhaseClock, type PhaseReport } from "./phase-clock.ts"
 import { bothFailed, phaseFailed } from "./phase-failure.ts"
@@ -113,6 +114,7 @@ async function contextParts(
     src,
     log,
     redactor,
+    holdsSecret: secretDetector(secrets.values()),
     folder,
     secrets,
     stateFiles: files,

@@ -1,10 +1,10 @@
-import { execa } from "execa"
+import { realpath } from "node:fs/promises"
+import { basename } from "node:path"
 import { findProgram } from "./find.ts"
 
 export type CommandLine = { readonly file: string; readonly args: readonly string[] }
 
 const deathSignal = ["--pdeathsig", "KILL", "--"]
-const able = new Map<string, Promise<boolean>>()
 
 /** Linux kills the program with us even when we are killed with KILL; elsewhere only a regular end takes it along. */
 export async function dyingWithParent(
@@ -16,13 +16,7 @@ export async function dyingWithParent(
   return { file: setpriv, args: [...deathSignal, file, ...args] }
 }
 
-// BusyBox, as on Alpine, has a setpriv that does not know it.
-function knowsDeathSignal(setpriv: string): Promise<boolean> {
-  const known = able.get(setpriv)
-  if (known !== undefined) return known
-  const asked = execa(setpriv, [...deathSignal, setpriv, "--help"], { reject: false, stdio: "ignore" }).then(
-    ({ failed }) => !failed,
-  )
-  able.set(setpriv, asked)
-  return asked
+// The setpriv of BusyBox, as on Alpine, does not know it; it is a link to a program of another name.
+async function knowsDeathSignal(setpriv: string): Promise<boolean> {
+  return basename(await realpath(setpriv)) === "setpriv"
 }

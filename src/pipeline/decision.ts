@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
 import { basename } from "node:path"
-import { fileURLToPath } from "node:url"
+import { placesOf, type Place } from "./stack.ts"
 
 /** Why a node of the tree runs or does not: which condition decided, and where it stands. */
 export type Decision = {
@@ -29,21 +29,12 @@ export function noteDecision<T extends object>(
 export function decisionOf(node: object): Decision | undefined {
   const noted = sites.get(node)
   if (noted === undefined) return undefined
-  const place = firstPlace(noted.site.stack ?? "")
+  const [place] = placesOf(noted.site.stack ?? "")
   return {
     holds: noted.holds,
     condition: place === undefined ? undefined : firstArgument(place),
     at: place === undefined ? undefined : `${basename(place.file)}:${place.line}`,
   }
-}
-
-type Place = { readonly file: string; readonly line: number; readonly column: number }
-
-function firstPlace(stack: string): Place | undefined {
-  const match = /\(?((?:file:\/\/)?\/[^\s()]+):(\d+):(\d+)\)?$/m.exec(stack)
-  if (match === null) return undefined
-  const [, file = "", line, column] = match
-  return { file: file.startsWith("file:") ? fileURLToPath(file) : file, line: Number(line), column: Number(column) }
 }
 
 // The text between the call's parenthesis and the first comma outside of brackets and strings.

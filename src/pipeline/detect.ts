@@ -34,6 +34,8 @@ export type Detected = {
   /** Who runs this, for versions and leases. */
   readonly writer: Writer
   readonly sequence: CiRun["sequence"]
+  /** The committer's time of the commit, ISO 8601, when it was already asked for. */
+  readonly committed?: string
 }
 
 /** The repository context: flags first, then the CI's environment, then git. Throws `ref-flags-conflict`, `ref-invalid` and `rev-invalid`. */
@@ -81,6 +83,7 @@ export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promi
       ...(ci?.runUrl !== undefined && { runUrl: ci.runUrl }),
     },
     sequence: ci?.sequence,
+    ...(git?.committed != null && git.rev === rev && { committed: git.committed }),
   }
 }
 

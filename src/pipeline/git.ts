@@ -7,6 +7,8 @@ export type Checkout = {
   readonly ref: string | null
   /** `null` before the first commit. */
   readonly rev: string | null
+  /** The committer's time of `rev`, ISO 8601. */
+  readonly committed: string | null
   /** The URL of the one remote, or of the current branch's upstream. */
   readonly remoteUrl: string | null
   /** What the remote's HEAD points to, as far as this clone knows. */
@@ -22,13 +24,18 @@ export type GitOptions = {
 export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout | undefined> {
   const ask = (...args: string[]): Promise<string | undefined> => git(args, { env, cwd })
   if ((await findProgram("git", env["PATH"])) === undefined) return undefined
-  const [root, head, rev, config] = await Promise.all([
-    ask("rev-parse", "--show-toplevel"),
-    ask("symbolic-ref", "--quiet", "HEAD"),
-    ask("rev-parse", "--quiet", "--verify", "HEAD"),
+  const [place, commit, config] = await Promise.all([
+    ask("rev-parse", "--show-toplevel", "--symbolic-full-name", "HEAD"),
+    ask("show", "--no-patch", "--format=%H %cI", "HEAD"),
     ask("config", "--get-regexp", String.raw`^(remote\..*\.url|branch\..*\.remote)$`),
   ])
+  // Before the first commit, HEAD names a branch that is not there yet, and git refuses to speak of it.
+  const [root, name] =
+    place?.split("\n") ??
+    (await Promise.all([ask("rev-parse", "--show-toplevel"), ask("symbolic-ref", "--quiet", "HEAD")]))
   if (root === undefined) return undefined
+  const head = name === "HEAD" ? undefined : name
+  const [rev, committed] = commit?.split(" ") ?? []
   const remote = chooseRemote({ config: config ?? "", branch: head?.replace(/^refs\/heads\//, "") })
   const remoteHead =
     remote === undefined ? undefined : await ask("symbolic-ref", "--quiet", `refs/remotes/${remote.name}/HEAD`)
@@ -36,6 +43,7 @@ export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout |
     root,
     ref: head ?? null,
     rev: rev ?? null,
+    committed: committed ?? null,
     remoteUrl: remote?.url ?? null,
     defaultBranch: remoteHead?.slice(`refs/remotes/${remote?.name}/`.length) ?? null,
   }

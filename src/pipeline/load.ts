@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs"
 import { readFile, rm } from "node:fs/promises"
 import { basename, dirname, extname, isAbsolute, join, relative } from "node:path"
+import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import type { Loader, Plugin } from "esbuild"
+import type * as esbuild from "esbuild"
 import { dir } from "tmp-promise"
 import { AlcidesError, messageOf, usageError } from "../errors.ts"
 import type { Pipeline } from "./pipeline.ts"
+import { placesOf } from "./stack.ts"
 
 export { findPipelineFile } from "./find.ts"
 
@@ -60,12 +62,16 @@ export function pipelineFailed({ path, error }: { readonly path: string; readonl
 }
 
 // The first frame that is not ours: the stack is mapped back to the sources by Node.
-function userLine({ path, stack }: { readonly path: string; readonly stack: string | undefined }): string | undefined {
+function userLine({
+  path,
+  stack = "",
+}: {
+  readonly path: string
+  readonly stack: string | undefined
+}): string | undefined {
   const folder = dirname(path)
-  for (const [, file, line, column] of (stack ?? "").matchAll(/\(?((?:file:\/\/)?\/[^\s()]+):(\d+):(\d+)\)?$/gm)) {
-    if (file === undefined) continue
-    const plain = file.startsWith("file:") ? fileURLToPath(file) : file
-    const local = relative(folder, plain)
+  for (const { file, line, column } of placesOf(stack)) {
+    const local = relative(folder, file)
     if (local.startsWith("..") || isAbsolute(local) || local.includes("node_modules")) continue
     return `${local}:${line}:${column}`
   }
@@ -76,8 +82,13 @@ function isPipeline(value: unknown): value is Pipeline {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "pipeline"
 }
 
+// `import()` would first read the whole of this CommonJS file for the names it exports.
+function loadEsbuild(): typeof esbuild {
+  return createRequire(import.meta.url)("esbuild")
+}
+
 async function bundle({ path, outfile }: { readonly path: string; readonly outfile: string }): Promise<void> {
-  const { build } = await import("esbuild")
+  const { build } = loadEsbuild()
   try {
     await build({
       entryPoints: [path],
@@ -129,7 +140,7 @@ const entryPoints: Readonly<Record<string, readonly string[]>> = {
 }
 
 // `alcides` is always the running one, so that there is one copy of every class; other packages are loaded by Node from where they lie.
-const ownPackages: Plugin = {
+const ownPackages: esbuild.Plugin = {
   name: "own-packages",
   setup({ onResolve, resolve: resolveWithEsbuild }) {
     onResolve({ filter: /^alcides(\/.*)?$/ }, ({ path }) => {
@@ -148,14 +159,14 @@ const ownPackages: Plugin = {
 }
 
 // Bundling moves the code, and with it what `import.meta` means; each file keeps its own.
-const plainSources: Plugin = {
+const plainSources: esbuild.Plugin = {
   name: "plain-sources",
   setup({ onLoad }) {
     onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8")
-      const loader: Loader = /\.[cm]?ts$/.test(path) ? "ts" : "js"
+      const loader: esbuild.Loader = /\.[cm]?ts$/.test(path) ? "ts" : "js"
       if (!source.includes("import.meta")) return { contents: source, loader }
-      const { transform } = await import("esbuild")
+      const { transform } = loadEsbuild()
       const { code } = await transform(source, {
         loader,
         sourcefile: path,

@@ -160,7 +160,7 @@ function withProject(detected: Detected, named: Project | undefined): Detected {
   const { site, owner, name } = named
   return {
     ...detected,
-    repo: { ...detected.repo, site, owner, name },
+    repo: { ...detected.repo, site, owner: owner.replaceAll("%2F", "/"), name },
     origin: { ...detected.origin, project: "flag" },
   }
 }

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream"
 import { text } from "node:stream/consumers"
+import { isDeepStrictEqual } from "node:util"
 import * as z from "zod"
 import { usageError } from "../errors.ts"
 import type { Lease, StateStore, Writer } from "../state/store.ts"
@@ -78,7 +79,7 @@ export async function claimDeployment({
     format: 1,
     rev: repo.rev,
     ref: repo.ref,
-    committed: (await commitTime(repo.rev, git)) ?? null,
+    committed: detected.committed ?? (await commitTime(repo.rev, git)) ?? null,
     sequence: sequence ?? null,
     runUrl: writer.runUrl ?? null,
   }
@@ -87,6 +88,8 @@ export async function claimDeployment({
     const because = supersededBecause(current, last, ancestry)
     if (because !== undefined) return because
   }
+  // The same run again, or the same commit typed again, has nothing new to remember.
+  if (last !== undefined && isDeepStrictEqual(last, current)) return undefined
   await note({ store, name, current, lease, writer, base: read?.version.version ?? "absent" })
   return undefined
 }

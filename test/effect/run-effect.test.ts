@@ -530,10 +530,13 @@ describe("the context", () => {
     expect(outcome.error).toBeUndefined()
   })
 
-  it("refuses a secret as an argument", async () => {
-    const redactor = createRedactor()
-    redactor.add("hunter22")
-    const outcome = await run({ effect: (context) => context.run("echo", ["--password=hunter22"]) }, { redactor })
+  it("refuses a secret as an argument, but not what only says where or who", async () => {
+    const secrets = new Map([["aws", new Secret({ key: "hunter22", region: "eu-west-1" })]])
+    const effect = async (context: EffectContext): Promise<void> => {
+      await context.run("true", ["--region=eu-west-1"])
+      await context.run("echo", ["--password=hunter22"])
+    }
+    const outcome = await run({ secretsMap: { aws: "aws" }, effect }, { secrets })
     expect(outcome.error).toMatchObject({
       code: "secret-in-argument",
       message: "deploy: effect failed: effect deploy would give a secret to echo as an argument",

@@ -6,7 +6,7 @@ import { cleanEnvironment } from "../../src/effect/environment.ts"
 import type { EffectContext, SecretData } from "../../src/effect/effect.ts"
 import { mkEffect } from "../../src/effect/mk-effect.ts"
 import { createPrivateFolder } from "../../src/effect/private-folder.ts"
-import { maskSecretData } from "../../src/secrets/mask-data.ts"
+import { maskSecretData, secretDetector } from "../../src/secrets/mask-data.ts"
 import { createRedactor } from "../../src/secrets/redactor.ts"
 import { Secret } from "../../src/secrets/secret.ts"
 
@@ -48,6 +48,7 @@ export async function createEffectContext(secrets: Readonly<Record<string, Secre
       src: parent,
       log: { info: log, warn: log, debug: log },
       redactor,
+      holdsSecret: secretDetector(granted.values()),
       folder,
       env,
       secrets: granted,

@@ -1,0 +1,13 @@
+import { fileURLToPath } from "node:url"
+
+/** A place in a source file; the line and the column count from one. */
+export type Place = { readonly file: string; readonly line: number; readonly column: number }
+
+/** The places that a stack names, the innermost first; those without a file are left out. */
+export function placesOf(stack: string): readonly Place[] {
+  return [...stack.matchAll(/^\s+at (?:.*? \((.+)\)|(?:async )?(.+))$/gm)].flatMap(([, inBrackets, bare]) => {
+    const [, file = "", line, column] = /^((?:file:\/\/)?\/.+):(\d+):(\d+)$/.exec(inBrackets ?? bare ?? "") ?? []
+    if (file === "") return []
+    return { file: file.startsWith("file:") ? fileURLToPath(file) : file, line: Number(line), column: Number(column) }
+  })
+}
