@@ -1,8 +1,9 @@
+import { isBuiltin } from "node:module"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import * as z from "zod"
 import { bundleExternals, manifest } from "./manifest.ts"
-import { filesBelow, packageOf, read, root } from "./sources.ts"
+import { filesBelow, packageOf, read, root, sourcesBelow } from "./sources.ts"
 
 const paths = z
   .object({ compilerOptions: z.object({ paths: z.record(z.string(), z.tuple([z.string()])) }) })
@@ -41,7 +42,12 @@ test("dependencies are pinned", () => {
 
 test("the sources import declared dependencies only, and each dependency is used", async () => {
   const sources = [...filesBelow("src", ".ts"), ...filesBelow("effects", ".ts")]
-  const used = new Set((await bundleExternals(sources.map((path) => join(root, path)))).map(packageOf))
+  const imported = await bundleExternals(sources.map((path) => join(root, path)))
+  // What is loaded by createRequire is seen in the text alone.
+  const required = sourcesBelow("src", "effects").flatMap(({ imports }) =>
+    imports.flatMap(({ specifier, file }) => (file === undefined && !isBuiltin(specifier) ? [specifier] : [])),
+  )
+  const used = new Set([...imported, ...required].map(packageOf))
   used.delete("alcides")
   // A peer of the typed commander, which loads it.
   used.add("commander")

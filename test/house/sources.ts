@@ -42,7 +42,10 @@ export function sourcesBelow(...folders: readonly string[]): readonly Source[] {
 }
 
 const bindings = String.raw`(?:type\s+)?(?:\{[^}]*\}|\*(?:\s+as\s+\w+)?|\w+(?:\s*,\s*\{[^}]*\})?)\s+from\s+`
-const importPattern = new RegExp(String.raw`^(?:import|export)\s+(?:${bindings})?"([^"]+)"|\bimport\("([^"]+)"\)`, "gm")
+const importPattern = new RegExp(
+  String.raw`^(?:import|export)\s+(?:${bindings})?"([^"]+)"|\b(?:import|createRequire\([^)]*\))\("([^"]+)"\)`,
+  "gm",
+)
 
 function importsOf(path: string, text: string): readonly Import[] {
   return [...text.matchAll(importPattern)].map(([, fixed, dynamic]) => {
