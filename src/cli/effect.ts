@@ -1,4 +1,5 @@
 import { Command } from "@commander-js/extra-typings"
+import { prepare } from "../pipeline/prepare.ts"
 import { examples } from "./help.ts"
 import type { Io } from "./io.ts"
 import { pipelineCommand, prepareOptions } from "./pipeline-options.ts"
@@ -18,7 +19,6 @@ const listCommand = (io: Io) =>
     .option("--json", "an array of objects on the standard output")
     .addHelpText("after", examples("alcides effect list", "alcides effect list --branch production --json"))
     .action(async (flags) => {
-      const { prepare } = await import("../pipeline/prepare.ts")
       const { pipeline } = await prepare(prepareOptions(io, flags))
       const effects = pipeline.effects.map(({ id, effect, job, runs }) => ({
         id,

@@ -1,7 +1,11 @@
 import { usageError } from "../errors.ts"
+import { makePlan } from "../pipeline/plan.ts"
+import { narrow, prepare, validateEffects } from "../pipeline/prepare.ts"
+import { prebuildAll } from "../pipeline/run.ts"
 import { examples } from "./help.ts"
 import type { Io } from "./io.ts"
 import { listOption, pipelineCommand, pipelineLog, prepareOptions } from "./pipeline-options.ts"
+import { formatPlan } from "./plan-text.ts"
 
 export const planCommand = (io: Io) =>
   pipelineCommand("plan")
@@ -22,9 +26,6 @@ export const planCommand = (io: Io) =>
           hint: `write alcides plan --build ${names.join(" ")}, or --only to plan a part`,
         })
       }
-      const { prepare, validateEffects } = await import("../pipeline/prepare.ts")
-      const { makePlan } = await import("../pipeline/plan.ts")
-      const { formatPlan } = await import("./plan-text.ts")
       const prepared = await prepare({ ...prepareOptions(io, flags), only: flags.only ?? [] })
       await validateEffects(prepared, io.env)
       const plan = await makePlan(prepared)
@@ -33,8 +34,6 @@ export const planCommand = (io: Io) =>
       if (flags.build === true) await build()
 
       async function build(): Promise<void> {
-        const { prebuildAll } = await import("../pipeline/run.ts")
-        const { narrow } = await import("../pipeline/prepare.ts")
         const log = pipelineLog(io, flags.verbose === true)
         const { env, signal, redactor } = io
         const builds = await prebuildAll(narrow(prepared, names), { env, signal, redactor, log })

@@ -1,11 +1,16 @@
 import { resolve } from "node:path"
 import { Exit } from "../errors.ts"
+import { makePlan } from "../pipeline/plan.ts"
+import { prepare, validateEffects } from "../pipeline/prepare.ts"
 import type { RunSettings } from "../pipeline/run-one.ts"
+import { exitOf, keptFolder, prebuildAll, privateParent, runPipeline } from "../pipeline/run.ts"
 import { failureOf, formatFailure } from "./errors.ts"
 import { examples } from "./help.ts"
 import type { Io } from "./io.ts"
+import { formatPlan } from "./plan-text.ts"
 import { createProgress } from "./progress.ts"
 import { listOption, pipelineCommand, pipelineLog, prepareOptions } from "./pipeline-options.ts"
+import { formatReport, reportJson } from "./report-text.ts"
 
 export const runCommand = (io: Io) =>
   pipelineCommand("run")
@@ -43,8 +48,6 @@ export type RunFlags = Parameters<typeof prepareOptions>[1] & {
 
 /** What `run` and `effect run` do. */
 export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void> {
-  const { prepare, validateEffects } = await import("../pipeline/prepare.ts")
-  const { exitOf, keptFolder, prebuildAll, privateParent, runPipeline } = await import("../pipeline/run.ts")
   const { env, signal, redactor } = io
   const progress = createProgress(io.stderr)
   const log = pipelineLog({ env, redactor, stderr: progress.stream }, flags.verbose === true)
@@ -52,8 +55,6 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
   await validateEffects(prepared, env)
 
   if (flags.dryRun === true) {
-    const { makePlan } = await import("../pipeline/plan.ts")
-    const { formatPlan } = await import("./plan-text.ts")
     const builds = await prebuildAll(prepared, { env, signal, redactor, log, onProgress: progress.update }).finally(
       progress.stop,
     )
@@ -75,7 +76,6 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
     onProgress: progress.update,
   }
   const report = await runPipeline(prepared, settings).finally(progress.stop)
-  const { formatReport, reportJson } = await import("./report-text.ts")
   const exit = exitOf(report)
   if (flags.json === true) {
     io.stdout.write(redactor.redact(`${JSON.stringify(reportJson(prepared, report, exit), null, 2)}\n`))

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import { Option } from "@commander-js/extra-typings"
 import { AlcidesError } from "../errors.ts"
-import { findPipelineFile } from "../pipeline/find.ts"
+import { checkoutRoot, findPipelineFile } from "../pipeline/find.ts"
 import { namedProject, resolveProject } from "../pipeline/project.ts"
 import { parseProject } from "../state/names.ts"
 import { openStore, storeUrl } from "../state/open.ts"
@@ -75,12 +74,4 @@ async function pipelineSettings(cwd: string): Promise<FileSettings | undefined> 
   const { loadPipeline } = await import("../pipeline/load.ts")
   const { store, project } = (await loadPipeline(path)).settings
   return { folder: dirname(path), store, project }
-}
-
-// Asking git would cost more than all the rest of `state get`.
-function checkoutRoot(cwd: string): string {
-  for (let folder = cwd; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, ".git"))) return folder
-    if (folder === dirname(folder)) return cwd
-  }
 }

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { usageError } from "../errors.ts"
 
 const fileNames = ["alcides.config", "ci"].flatMap((name) =>
@@ -42,4 +42,12 @@ export function findPipelineFile({
     message: `no pipeline file in ${cwd}${root === cwd ? "" : ` or ${root}`}`,
     hint: "write ci.ts (docs/guides/deploy-a-nixops-network.md has ten lines to begin with), or name the file with --file",
   })
+}
+
+/** The top folder of the checkout around `cwd`, as its `.git` shows it: asking git would cost more than loading the pipeline. */
+export function checkoutRoot(cwd: string): string {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, ".git"))) return folder
+    if (folder === dirname(folder)) return cwd
+  }
 }

@@ -9,8 +9,6 @@ import { AlcidesError, messageOf, usageError } from "../errors.ts"
 import type { Pipeline } from "./pipeline.ts"
 import { placesOf } from "./stack.ts"
 
-export { findPipelineFile } from "./find.ts"
-
 /**
  * Loads a pipeline file, TypeScript or JavaScript, as it stands: no build step, no installed `alcides` needed.
  * Throws `pipeline-syntax` and `pipeline-failed` with the user's own line, and `pipeline-no-export`.

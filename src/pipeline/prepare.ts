@@ -11,7 +11,8 @@ import { openStore, storeUrl } from "../state/open.ts"
 import { parseProject } from "../state/names.ts"
 import type { Project, StateStore } from "../state/store.ts"
 import { detectRepo, type Detected, type RefFlags } from "./detect.ts"
-import { findPipelineFile, loadPipeline, pipelineFailed } from "./load.ts"
+import { checkoutRoot, findPipelineFile } from "./find.ts"
+import { loadPipeline, pipelineFailed } from "./load.ts"
 import type { PipelineSettings } from "./pipeline.ts"
 import { namedProject, projectOf } from "./project.ts"
 import { dueJobs, type DueJob } from "./schedule.ts"
@@ -61,9 +62,9 @@ export type Prepared = {
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { env, cwd, refs = {}, only = [], onSchedule } = options
   const named = namedProject({ flag: options.project, env })
-  const detected = withProject(await detectRepo({ env, cwd, flags: refs }), named)
-  const file = findPipelineFile({ cwd, root: detected.repo.root, flag: options.file })
-  const pipeline = await loadPipeline(file)
+  const file = findPipelineFile({ cwd, root: checkoutRoot(cwd), flag: options.file })
+  const [found, pipeline] = await Promise.all([detectRepo({ env, cwd, flags: refs }), loadPipeline(file)])
+  const detected = withProject(found, named)
   const flat = await evaluate({
     file,
     define: async () => flattenPipeline(await pipeline.define({ repo: detected.repo })),

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { findPipelineFile, loadPipeline, pipelineFailed } from "../../src/pipeline/load.ts"
+import { findPipelineFile } from "../../src/pipeline/find.ts"
+import { loadPipeline, pipelineFailed } from "../../src/pipeline/load.ts"
 import { fixedRepo } from "../support/repo.ts"
 
 let folder: string

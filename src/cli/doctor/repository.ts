@@ -1,7 +1,8 @@
 import { relative } from "node:path"
 import { AlcidesError } from "../../errors.ts"
 import { detectRepo, type Origin } from "../../pipeline/detect.ts"
-import { findPipelineFile, loadPipeline } from "../../pipeline/load.ts"
+import { findPipelineFile } from "../../pipeline/find.ts"
+import { loadPipeline } from "../../pipeline/load.ts"
 import type { Io } from "../io.ts"
 import { thrown, type Finding } from "./finding.ts"
 
