@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { closeSync, openSync } from "node:fs"
-import { mkdir, mkdtemp, rm } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { text } from "node:stream/consumers"
@@ -38,9 +38,9 @@ export async function buildCli(): Promise<BuiltCli> {
   const folder = await mkdtemp(join(cache, "alcides-cli-"))
   await build({
     absWorkingDir: root,
-    entryPoints: { cli: "src/cli/main.ts" },
+    // A pipeline file finds the library and the effects beside the command.
+    entryPoints: { cli: "src/cli/main.ts", index: "src/index.ts", effects: "effects/index.ts" },
     outdir: folder,
-    outExtension: { ".js": ".mjs" },
     bundle: true,
     splitting: true,
     format: "esm",
@@ -51,7 +51,8 @@ export async function buildCli(): Promise<BuiltCli> {
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
     },
   })
-  const path = join(folder, "cli.mjs")
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }')
+  const path = join(folder, "cli.js")
   return {
     path,
     start: (args, { env, cwd, stdout: file }) => {
