@@ -9,7 +9,7 @@ export function formatPlan(io: Io, plan: Plan): string {
   const color = hasColor(io, io.stdout)
   const p: Painter = (text, wanted) => (color ? paint(text, wanted) : text)
   const { repo, origin, effects, builds, schedules } = plan
-  const running = effects.filter(({ runs }) => runs).length
+  const running = effects.filter(({ runs, fails }) => runs && fails === undefined).length
   const lines = [
     `${p(plan.project, "bold")}`,
     field("ref", `${repo.ref ?? "unknown"} (${said(origin.ref)})`),
@@ -31,12 +31,18 @@ export function formatPlan(io: Io, plan: Plan): string {
 }
 
 function formatEffect(
-  { id, name, runs, because, builds, secrets, state, locks, after }: PlannedEffect,
+  { id, name, runs, because, fails, builds, secrets, state, locks, after }: PlannedEffect,
   p: Painter,
 ): string[] {
+  const outcome = !runs
+    ? p("does not run", "yellow")
+    : fails === undefined
+      ? p("runs", "green")
+      : p("would fail", "red")
   return [
-    `${p(id, "bold")}${name === id ? "" : ` (${name})`}: ${runs ? p("runs", "green") : p("does not run", "yellow")}`,
+    `${p(id, "bold")}${name === id ? "" : ` (${name})`}: ${outcome}`,
     field("because", because),
+    ...(runs && fails !== undefined ? [field("fails", p(fails, "red"))] : []),
     ...list("builds", builds),
     ...list(
       "secrets",

@@ -40,12 +40,12 @@ export type Detected = {
 
 /** The repository context: flags first, then the CI's environment, then git. Throws `ref-flags-conflict`, `ref-invalid` and `rev-invalid`. */
 export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promise<Detected> {
+  const flagged = refOfFlags(flags)
   const [ci, git] = await Promise.all([readCiEnvironment(env), readCheckout({ env, cwd })])
   const remote = git?.remoteUrl == null ? undefined : parseRemoteUrl(git.remoteUrl)
   const named = ci?.owner !== undefined && ci.name !== undefined
   const { site, owner, name } = named ? { site: ci.site ?? ci.ci, owner: ci.owner, name: ci.name } : (remote ?? {})
 
-  const flagged = refOfFlags(flags)
   const [ref, refOrigin] = firstKnown(
     [flagged, "flag"],
     [ci?.ref, ci?.ci],

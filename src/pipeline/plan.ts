@@ -32,8 +32,10 @@ export type PlannedEffect = {
   readonly id: string
   readonly name: string
   readonly runs: boolean
-  /** What decided: the condition, the selection, a refused secret, a missing state file. */
+  /** What decided: the condition, or the selection. */
   readonly because: string
+  /** Why it would fail at once: a refused secret, a missing state file. */
+  readonly fails?: string
   readonly builds: readonly string[]
   readonly secrets: readonly PlannedSecret[]
   readonly state: readonly PlannedState[]
@@ -98,10 +100,18 @@ async function planEffect(
     ({ name, onMissing }) =>
       onMissing === "fail" && state.some((file) => file.name === name && file.version === "absent"),
   )
+  const [refused] = grants.refused
+  const fails =
+    refused !== undefined
+      ? `secret ${refused.secret}: ${refused.because}`
+      : missing !== undefined
+        ? `state file ${missing.name} is missing`
+        : undefined
   return {
     id: node.id,
     name: effect.name,
-    ...verdict(prepared, missing?.name),
+    ...verdict(prepared),
+    ...(fails !== undefined && { fails }),
     builds: requests.map(({ build }) => buildLabel(build)),
     secrets: grants.decisions,
     state,
@@ -117,11 +127,11 @@ async function planEffect(
   }
 }
 
-/** Whether an effect would run, and the reason that decided. */
-export function verdict(
-  { node, selected, grants }: Pick<PreparedEffect, "node" | "selected" | "grants">,
-  missingState: string | undefined,
-): { readonly runs: boolean; readonly because: string } {
+/** Whether an effect is part of a run, and what decided. */
+export function verdict({ node, selected }: Pick<PreparedEffect, "node" | "selected">): {
+  readonly runs: boolean
+  readonly because: string
+} {
   const { decision, runs } = node
   const condition =
     decision === undefined
@@ -129,8 +139,5 @@ export function verdict(
       : `${decision.condition ?? "its condition"} is ${decision.holds}${decision.at === undefined ? "" : ` (${decision.at})`}`
   if (!runs) return { runs: false, because: condition ?? "its condition is false" }
   if (!selected) return { runs: false, because: "--only does not name it" }
-  const [refused] = grants.refused
-  if (refused !== undefined) return { runs: false, because: `secret ${refused.secret}: ${refused.because}` }
-  if (missingState !== undefined) return { runs: false, because: `state file ${missingState} is missing` }
   return { runs: true, because: condition ?? "no condition stands before it" }
 }

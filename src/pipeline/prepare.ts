@@ -13,7 +13,7 @@ import type { Project, StateStore } from "../state/store.ts"
 import { detectRepo, type Detected, type RefFlags } from "./detect.ts"
 import { checkoutRoot, findPipelineFile } from "./find.ts"
 import { loadPipeline, pipelineFailed } from "./load.ts"
-import type { PipelineSettings } from "./pipeline.ts"
+import type { Pipeline, PipelineSettings } from "./pipeline.ts"
 import { namedProject, projectOf } from "./project.ts"
 import { dueJobs, type DueJob } from "./schedule.ts"
 import { findEffect, flattenPipeline, type BuildNode, type EffectNode, type FlatPipeline, type Job } from "./tree.ts"
@@ -62,8 +62,7 @@ export type Prepared = {
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { env, cwd, refs = {}, only = [], onSchedule } = options
   const named = namedProject({ flag: options.project, env })
-  const file = findPipelineFile({ cwd, root: checkoutRoot(cwd), flag: options.file })
-  const [found, pipeline] = await Promise.all([detectRepo({ env, cwd, flags: refs }), loadPipeline(file)])
+  const [found, { file, pipeline }] = await Promise.all([detectRepo({ env, cwd, flags: refs }), load(options)])
   const detected = withProject(found, named)
   const flat = await evaluate({
     file,
@@ -145,6 +144,14 @@ export async function validateEffects({ effects, detected }: Prepared, env: Prep
     }
     await effect.validate?.({ repo: detected.repo, src })
   }
+}
+
+async function load({
+  cwd,
+  file: flag,
+}: PrepareOptions): Promise<{ readonly file: string; readonly pipeline: Pipeline }> {
+  const file = findPipelineFile({ cwd, root: checkoutRoot(cwd), flag })
+  return { file, pipeline: await loadPipeline(file) }
 }
 
 async function evaluate<T>({ file, define }: { readonly file: string; readonly define: () => Promise<T> }): Promise<T> {

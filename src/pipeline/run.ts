@@ -69,7 +69,7 @@ export async function runPipeline(prepared: Prepared, settings: RunSettings): Pr
 }
 
 function decide(effect: PreparedEffect, lost: ReadonlySet<Job>): { readonly runs: boolean; readonly because: string } {
-  const decided = verdict({ ...effect, grants: { ...effect.grants, refused: [] } }, undefined)
+  const decided = verdict(effect)
   return decided.runs && lost.has(effect.node.job)
     ? { runs: false, because: "another run took this moment of the schedule" }
     : decided

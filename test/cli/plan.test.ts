@@ -64,6 +64,20 @@ test("--only plans as if the others were not there", async () => {
   )
 })
 
+test("the plan says what would fail at once, and why", async () => {
+  const tree = `{
+    secret: mkEffect({ name: "secret", secretsMap: { x: "nobody" }, effect: () => {} }),
+    state: mkEffect({ name: "state", state: { name: "s.json", onMissing: "fail" }, effect: () => {} }),
+  }`
+  const { exit, stdout } = await alcides(tree, "plan")
+  expect(exit).toBe(0)
+  expect(stdout).toMatch(
+    /^secret: would fail\n  because  no condition stands before it\n  fails    secret nobody: there is no secrets file /m,
+  )
+  expect(stdout).toMatch(/^state: would fail\n  because .*\n  fails    state file s.json is missing$/m)
+  expect(stdout).toContain("then 0 effects of 2.")
+})
+
 test("effects are named for a build only", async () => {
   expect(await failure('{ one: effect("one") }', "plan", "one")).toEqual(
     wrong("plan-effects-without-build", "one: effects are named without --build"),
