@@ -1,117 +1,127 @@
-import { spawnSync } from "node:child_process"
-import { writeFile } from "node:fs/promises"
-import { join } from "node:path"
-import { dir } from "tmp-promise"
-import { afterEach, beforeEach, expect, test } from "vitest"
-import { runCli, type CliResult } from "../support/io.ts"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import * as z from "zod"
+import { testProject, type TestProject } from "../support/project.ts"
 
-let repo: { readonly path: string; readonly cleanup: () => Promise<void> }
-
+let project: TestProject
 beforeEach(async () => {
-  repo = await dir({ prefix: "alcides-plan-", unsafeCleanup: true })
-  git("init", "-q", "-b", "main")
-  git("remote", "add", "origin", "https://github.com/neat-org/neat-repo.git")
+  project = await testProject()
 })
+afterEach(() => project.remove())
 
-afterEach(() => repo.cleanup())
-
-function git(...args: readonly string[]): void {
-  const { status, stderr } = spawnSync("git", args, { cwd: repo.path, encoding: "utf8" })
-  if (status !== 0) throw new Error(stderr)
+const planSchema = z.looseObject({
+  repo: z.looseObject({ ref: z.nullable(z.string()), isDefaultBranch: z.union([z.boolean(), z.string()]) }),
+  effects: z.array(z.looseObject({ id: z.string(), runs: z.boolean(), because: z.string() })),
+})
+async function plan(args: readonly string[] = []) {
+  const { stdout, exit } = await project.run(["plan", "--json", ...args])
+  expect(exit).toBe(0)
+  const parsed = planSchema.parse(JSON.parse(stdout))
+  return { ...parsed, of: Object.fromEntries(parsed.effects.map((effect) => [effect.id, effect])) }
 }
 
-// The pipeline of these tests: `effect` is at hand, an effect that does nothing.
-async function alcides(tree: string, ...args: readonly string[]): Promise<CliResult> {
-  await writeFile(
-    join(repo.path, "ci.ts"),
-    `import { mkEffect, pipeline } from "alcides"
-const effect = (name, options = {}) => mkEffect({ name, effect: () => {}, ...options })
-export default pipeline(() => (${tree}))
-`,
-  )
-  return runCli(args, {
-    cwd: repo.path,
-    env: { PATH: process.env["PATH"] ?? "", HOME: repo.path, ALCIDES_STATE: `file://${repo.path}/store` },
+const tree = `{
+  "neat-network": runIf(
+    repo.ref === "refs/heads/production",
+    mkEffect({
+      name: "foo", prebuilt: { type: "file", file: "network.nix" }, secretsMap: { aws: "neat-aws", gone: "gone" },
+      state: [{ name: "nixops-foo.json", missingMeans: "a new deployment will be created" }, { name: "seen", access: "read" }],
+      lock: { name: "cloud", shared: true }, effect: () => {},
+    }),
+  ),
+  later: mkEffect({ name: "later", after: "foo", state: { name: "must", onMissing: "fail" }, effect: () => {} }),
+}`
+
+describe("alcides plan", () => {
+  it("shows what runs and why not, secrets, builds, state and locks", async () => {
+    await project.secrets({
+      "neat-aws": { kind: "Secret", data: { k: "hunter22" }, condition: { isBranch: "production" } },
+    })
+    await project.put("seen", "x")
+    const request = { exclusive: true, description: "a long deploy", holder: { by: "bob" }, ttl: 60, queue: false }
+    await project.store.acquire({ ...request, lock: "cloud", idempotencyKey: "a" })
+    await project.pipeline(tree)
+    const { stdout, stderr, exit } = await project.run(["plan"])
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" })
+    expect(stdout).not.toContain("hunter22")
+    const rev = project.repository.git("rev-parse", "HEAD")
+    const lines = stdout.split("\n")
+    expect(lines.slice(0, 7)).toEqual([
+      "github/neat-org/neat-repo",
+      "  ref      refs/heads/production (from git)",
+      `  rev      ${rev} (from git)`,
+      "  default  unknown (nobody says), this ref: unknown",
+      expect.stringMatching(/^ {2}store {4}file:\/\//),
+      expect.stringMatching(/^ {2}secrets {2}\/.*\/secrets\.json$/),
+      "",
+    ])
+    expect(lines.slice(7)).toEqual([
+      "neat-network (foo): would fail",
+      '  because  repo.ref === "refs/heads/production" is true (ci.ts:9)',
+      expect.stringMatching(/^ {2}fails {4}secret gone: .*\/secrets\.json has no secret of this name$/),
+      "  builds   network.nix",
+      expect.stringMatching(/^ {2}secrets {2}aws = neat-aws: granted, .*production/),
+      expect.stringMatching(/^ {11}gone = gone: denied, .*no secret of this name$/),
+      "  state    nixops-foo.json: absent: a new deployment will be created",
+      "           seen: version 1, only read",
+      "  locks    alcides.effect.neat-network",
+      "           alcides.state.nixops-foo.json",
+      "           alcides.state.seen (shared)",
+      expect.stringMatching(/^ {11}cloud \(shared\), held by bob since .*: a long deploy$/),
+      "",
+      "later: would fail",
+      "  because  no condition stands before it",
+      "  fails    state file must is missing",
+      "  state    must: absent",
+      "  locks    alcides.effect.later",
+      "           alcides.state.must",
+      "  after    foo",
+      "",
+      "1 build first; then 0 effects of 2.",
+      "",
+    ])
   })
-}
 
-async function failure(tree: string, ...args: readonly string[]): Promise<unknown> {
-  const { exit, stdout, stderr } = await alcides(tree, ...args, "--json")
-  expect(stdout).toBe("")
-  expect(exit).toBe(2)
-  const told: unknown = JSON.parse(stderr)
-  return told
-}
+  it("tells the condition that decided", async () => {
+    await project.pipeline(`{ a: runIf(repo.ref === "refs/heads/other", mkEffect({ name: "a", effect: () => {} })) }`)
+    expect((await plan()).of["a"]).toMatchObject({
+      runs: false,
+      because: 'repo.ref === "refs/heads/other" is false (ci.ts:8)',
+    })
+    expect((await plan(["--branch", "other"])).of["a"]).toMatchObject({
+      runs: true,
+      because: 'repo.ref === "refs/heads/other" is true (ci.ts:8)',
+    })
+    expect((await plan(["--branch", "other", "--only", "a"])).of["a"]).toMatchObject({ runs: true })
+  })
 
-const wrong = (code: string, message: string): unknown => ({
-  error: expect.objectContaining({ code, message: expect.stringContaining(message), hint: expect.any(String) }),
-})
+  it("lets a pull request match no branch", async () => {
+    await project.pipeline(`{ a: runIf(repo.branch === "production", mkEffect({ name: "a", effect: () => {} })) }`)
+    const env = { GITHUB_ACTIONS: "true", GITHUB_REPOSITORY: "neat-org/neat-repo", GITHUB_REF: "refs/pull/1/merge" }
+    const { stdout } = await project.run(["plan", "--json"], { env })
+    expect(planSchema.parse(JSON.parse(stdout))).toMatchObject({
+      repo: { ref: "refs/pull/1/merge", isDefaultBranch: false },
+      effects: [{ runs: false }],
+    })
+  })
 
-test("the plan says what runs, and what decided", async () => {
-  const { exit, stdout } = await alcides('{ hello: effect("hello"), deep: { other: effect("other") } }', "plan")
-  expect(exit).toBe(0)
-  expect(stdout).toContain("hello: runs\n  because  no condition stands before it")
-  expect(stdout).toContain("deep.other (other): runs")
-  expect(stdout).toContain("0 builds first; then 2 effects of 2.")
-})
+  it("names the scheduled jobs, and plans one when it is told to", async () => {
+    await project.pipeline(`{
+      onPush: { default: { outputs: { a: mkEffect({ name: "a", effect: () => {} }) } } },
+      onSchedule: { nightly: { when: { hour: 2 }, outputs: { b: mkEffect({ name: "b", effect: () => {} }) } } },
+    }`)
+    const { stdout } = await project.run(["plan"])
+    expect(stdout).toContain("scheduled, and not part of this run: nightly (daily at 02:00 UTC)\n")
+    expect((await plan(["--on-schedule", "nightly"])).effects.map(({ id }) => id)).toEqual(["onSchedule.nightly.b"])
+  })
 
-test("--only plans as if the others were not there", async () => {
-  const tree = '{ one: effect("one"), two: effect("two") }'
-  const { stdout } = await alcides(tree, "plan", "--only", "two")
-  expect(stdout).toContain("one: does not run\n  because  --only does not name it")
-  expect(await failure(tree, "plan", "--only", "three")).toEqual(
-    wrong("effect-unknown", 'the pipeline has no effect "three"'),
-  )
-})
-
-test("the plan says what would fail at once, and why", async () => {
-  const tree = `{
-    secret: mkEffect({ name: "secret", secretsMap: { x: "nobody" }, effect: () => {} }),
-    state: mkEffect({ name: "state", state: { name: "s.json", onMissing: "fail" }, effect: () => {} }),
-  }`
-  const { exit, stdout } = await alcides(tree, "plan")
-  expect(exit).toBe(0)
-  expect(stdout).toMatch(
-    /^secret: would fail\n  because  no condition stands before it\n  fails    secret nobody: there is no secrets file /m,
-  )
-  expect(stdout).toMatch(/^state: would fail\n  because .*\n  fails    state file s.json is missing$/m)
-  expect(stdout).toContain("then 0 effects of 2.")
-})
-
-test("effects are named for a build only", async () => {
-  expect(await failure('{ one: effect("one") }', "plan", "one")).toEqual(
-    wrong("plan-effects-without-build", "one: effects are named without --build"),
-  )
-})
-
-test.each([
-  ["pipeline-tree-invalid", '{ hello: "hello" }', "hello is a string, not an effect or a tree of effects"],
-  ["effect-name-taken", '{ a: effect("same"), b: effect("same") }', 'a and b are both named "same"'],
-  ["after-unknown", '{ a: effect("a", { after: "b" }) }', 'a comes after "b"'],
-  ["after-cycle", '{ a: effect("a", { after: "b" }), b: effect("b", { after: "a" }) }', "a after b after a"],
-  ["input-missing", '{ a: effect("a", { inputs: ["no-such-program"] }) }', "a needs no-such-program"],
-  ["src-missing", '{ a: effect("a", { src: "/no/such/folder" }) }', "/no/such/folder"],
-  [
-    "schedule-invalid",
-    "{ onSchedule: { nightly: { when: { hour: 24 }, outputs: {} } } }",
-    "onSchedule.nightly.when.hour",
-  ],
-])("%s: one line of fact, one of hint, exit 2", async (code, tree, message) => {
-  expect(await failure(tree, "plan")).toEqual(wrong(code, message))
-})
-
-test("a scheduled job is planned by its name", async () => {
-  const tree = '{ onSchedule: { nightly: { when: { hour: 2 }, outputs: { backup: effect("backup") } } } }'
-  const { stdout } = await alcides(tree, "plan", "--on-schedule", "nightly")
-  expect(stdout).toContain("onSchedule.nightly.backup (backup): runs")
-  expect(await failure(tree, "plan", "--on-schedule", "nightli")).toEqual(
-    wrong("schedule-unknown", 'the pipeline has no scheduled job "nightli"'),
-  )
-})
-
-test("without a remote, the project must be named", async () => {
-  git("remote", "remove", "origin")
-  expect(await failure('{ a: effect("a") }', "plan")).toEqual(wrong("project-unknown", "cannot tell which project"))
-  const { exit } = await alcides('{ a: effect("a") }', "plan", "--project", "github/neat-org/neat-repo")
-  expect(exit).toBe(0)
+  it("refuses names of effects without --build", async () => {
+    await project.pipeline("{}")
+    const told = await project.run(["plan", "a"])
+    expect(told).toMatchObject({ exit: 2, stdout: "" })
+    expect(told.stderr).toBe(
+      "alcides: a: effects are named without --build\n  hint: write alcides plan --build a, or --only to plan a part\n",
+    )
+    const { stderr } = await project.run(["plan", "a", "--json"])
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: "plan-effects-without-build", exit: 2 } })
+  })
 })

@@ -272,17 +272,26 @@ describe("exit codes", () => {
 
 describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () => {
   it.each([
-    ["an unknown flag", "{}", ["run", "--dryrun"], "unknown option '--dryrun'", "did you mean --dry-run?"],
+    ["an unknown flag", "usage", "{}", ["run", "--dryrun"], "unknown option '--dryrun'", "did you mean --dry-run?"],
     [
       "no such pipeline file",
+      "pipeline-missing",
       "{}",
       ["run", "-f", "x.ts"],
       "there is no file x.ts",
       "name the pipeline file with --file",
     ],
-    ["no such effect", `{ a: ${effect("a")} }`, ["effect", "run", "b"], 'the pipeline has no effect "b"', "it has a"],
+    [
+      "no such effect",
+      "effect-unknown",
+      `{ a: ${effect("a")} }`,
+      ["effect", "run", "b"],
+      'the pipeline has no effect "b"',
+      "it has a",
+    ],
     [
       "no such schedule",
+      "schedule-unknown",
       "{}",
       ["run", "--on-schedule", "nightly"],
       'the pipeline has no scheduled job "nightly"',
@@ -290,15 +299,31 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "two refs",
+      "ref-flags-conflict",
       "{}",
       ["run", "--branch", "a", "--tag", "b"],
       "--branch and --tag were both given",
       "name the ref once",
     ],
-    ["a short ref", "{}", ["run", "--ref", "main"], '--ref: "main" is no full ref', /write --ref refs\/heads/],
-    ["no project", "{}", ["run", "--project", "a/b"], '"a/b" is no project', /write SITE\/OWNER\/REPO/],
+    [
+      "a short ref",
+      "ref-invalid",
+      "{}",
+      ["run", "--ref", "main"],
+      '--ref: "main" is no full ref',
+      /write --ref refs\/heads/,
+    ],
+    [
+      "no project",
+      "project-invalid",
+      "{}",
+      ["run", "--project", "a/b"],
+      '"a/b" is no project',
+      /write SITE\/OWNER\/REPO/,
+    ],
     [
       "no store",
+      "store-driver-unknown",
       "{}",
       ["run", "--store", "ftp://x"],
       "there is no driver for ftp: stores in this version",
@@ -306,14 +331,23 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "a pipeline that throws",
+      "pipeline-failed",
       `(() => { throw new Error("boom") })()`,
       ["run"],
       /^ci\.ts:8:\d+: boom$/,
       "the pipeline threw this; nothing was run",
     ],
-    ["a pipeline that is no tree", `[]`, ["run"], /^ci\.ts: the pipeline is a list/, /return effects/],
+    [
+      "a pipeline that is no tree",
+      "pipeline-tree-invalid",
+      `[]`,
+      ["run"],
+      /^ci\.ts: the pipeline is a list/,
+      /return effects/,
+    ],
     [
       "an option that is none",
+      "effect-invalid",
       `{ a: mkEffect({ name: "a", effects: () => {} } as never) }`,
       ["run"],
       /^ci\.ts:8:\d+: effect a: /,
@@ -321,6 +355,7 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "a circle",
+      "after-cycle",
       `{ a: ${effect("a", "", 'after: "b",')}, b: ${effect("b", "", 'after: "a",')} }`,
       ["run"],
       "ci.ts: effects wait for each other: a after b after a",
@@ -328,6 +363,7 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "an unknown predecessor",
+      "after-unknown",
       `{ a: ${effect("a", "", 'after: "b",')} }`,
       ["run"],
       'ci.ts: a comes after "b", and its job has no such effect',
@@ -335,6 +371,7 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "two of one name",
+      "effect-name-taken",
       `{ a: ${effect("x")}, b: ${effect("x")} }`,
       ["run"],
       'ci.ts: a and b are both named "x"',
@@ -342,6 +379,7 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "a state name with a slash",
+      "state-name-invalid",
       `{ a: ${effect("a", "", 'state: "a/b",')} }`,
       ["run"],
       /"a\/b" is no state name: it contains a slash$/,
@@ -349,6 +387,7 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "a missing program",
+      "input-missing",
       `{ a: ${effect("a", "", 'inputs: ["no-such-program"],')} }`,
       ["run"],
       "a needs no-such-program, which is not on PATH",
@@ -356,6 +395,7 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "a missing folder",
+      "src-missing",
       `{ a: ${effect("a", "", 'src: "/no/such/folder",')} }`,
       ["run"],
       "a: the folder /no/such/folder is not there",
@@ -363,12 +403,13 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
     ],
     [
       "unknown is no condition",
+      "condition-invalid",
       `{ a: runIf(repo.isDefaultBranch as boolean, ${effect("a")}) }`,
       ["run"],
       /the condition of a is "unknown", not true or false$/,
       /compare: repo\.isDefaultBranch === true/,
     ],
-  ])("%s", async (_, tree, args, message, hint) => {
+  ])("%s", async (_, code, tree, args, message, hint) => {
     await project.pipeline(tree)
     const { exit, stdout, stderr } = await project.run(args)
     const [first = "", second = "", ...rest] = stderr.split("\n")
@@ -377,6 +418,8 @@ describe("what wrong input gets: a fact, a hint, exit 2, nothing changed", () =>
       typeof expected === "string" ? expected : expect.stringMatching(expected)
     expect(first.replace(/^alcides: /, "")).toEqual(matches(message))
     expect(second.replace(/^ {2}hint: /, "")).toEqual(matches(hint))
+    const json = await project.run([...args, "--json"])
+    expect(JSON.parse(json.stderr)).toMatchObject({ error: { code, exit: 2 } })
     expect(await storeFiles()).toEqual([])
     expect(await project.noted()).toEqual([])
   })
