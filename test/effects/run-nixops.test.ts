@@ -162,8 +162,12 @@ describe("runNixOps", () => {
       state: before.stateAfter,
     })
     expect(after.stateAfter).toEqual(before.stateAfter)
-    expect(after.error?.exit).toBe(7)
-    expect(after.error?.message).toContain(`what nixops exported is not put: ${message}`)
+    expect(after.error).toMatchObject({
+      code: "state-not-put",
+      exit: 7,
+      message: expect.stringContaining(`what nixops exported is not put: ${message}`),
+      cause: { code: "nixops-export-invalid" },
+    })
     expect(after.output.join("\n")).not.toContain("private key")
   })
 
