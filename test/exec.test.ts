@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { existsSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -334,9 +334,9 @@ describe("our own end", () => {
 
   it("works with a setpriv that knows no --pdeathsig, as BusyBox has it", async () => {
     await mkdir(join(folder, "bin"))
-    const setpriv = join(folder, "bin", "setpriv")
-    await writeFile(setpriv, "#!/bin/sh\necho 'setpriv: unrecognized option' >&2\nexit 1\n")
-    await chmod(setpriv, 0o755)
+    const busybox = join(folder, "busybox")
+    await writeFile(busybox, "#!/bin/sh\necho 'setpriv: unrecognized option' >&2\nexit 1\n", { mode: 0o755 })
+    await symlink(busybox, join(folder, "bin", "setpriv"))
     const { stdout } = await runProgram("sh", ["-c", "echo works"], {
       env: { PATH: `${join(folder, "bin")}:${env.PATH}` },
     })

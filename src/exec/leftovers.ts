@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises"
+import { readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
-import { processes } from "./processes.ts"
+import { processNumbers, processOf } from "./processes.ts"
 
 // In milliseconds.
 const patience = 2000
@@ -32,21 +32,26 @@ type Found = {
   readonly starting: boolean
 }
 
+// Read at once: what /proc holds is in memory, and there may be hundreds of processes.
 async function look(variable: string): Promise<Found> {
-  // Threads of the kernel have no group.
-  const others = (await processes()).filter(({ pid, group, ended }) => pid !== process.pid && group !== 0 && !ended)
-  const environments = await Promise.all(
-    others.map(async ({ pid }) => ({
-      pid,
-      // Somebody else's may not be read.
-      environment: await readFile(`/proc/${pid}/environ`, "utf8").catch(() => undefined),
-    })),
-  )
-  return {
-    found: environments.flatMap(({ pid, environment }) =>
-      environment?.split("\0").includes(variable) === true ? [pid] : [],
-    ),
-    starting: environments.some(({ environment }) => environment === ""),
+  const found: number[] = []
+  const empty: number[] = []
+  for (const pid of processNumbers()) {
+    const environment = pid === process.pid ? undefined : environmentOf(pid)
+    if (environment === "") empty.push(pid)
+    if (environment?.split("\0").includes(variable) === true) found.push(pid)
+  }
+  const unclear = await Promise.all(empty.map(processOf))
+  // Threads of the kernel have no environment and no group, and what has ended has none either.
+  return { found, starting: unclear.some((entry) => entry !== undefined && entry.group !== 0 && !entry.ended) }
+}
+
+function environmentOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8")
+  } catch {
+    // It has ended, or is somebody else's.
+    return undefined
   }
 }
 

@@ -1,4 +1,5 @@
-import { readdir, readFile } from "node:fs/promises"
+import { readdirSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 
 export type ProcessEntry = {
   readonly pid: number
@@ -19,9 +20,19 @@ export async function processOf(pid: number): Promise<ProcessEntry | undefined> 
   return { pid, group: Number(group), ended: state === "Z" || state === "X", started: fields[19] ?? "" }
 }
 
+/** The numbers of all processes that can be seen; empty without /proc. */
+export function processNumbers(): readonly number[] {
+  try {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+  } catch {
+    return []
+  }
+}
+
 /** Every process that can be seen; empty without /proc. */
 export async function processes(): Promise<readonly ProcessEntry[]> {
-  const names = await readdir("/proc").catch(() => [])
-  const entries = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map((name) => processOf(Number(name))))
+  const entries = await Promise.all(processNumbers().map(processOf))
   return entries.filter((entry) => entry !== undefined)
 }
