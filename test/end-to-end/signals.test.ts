@@ -181,6 +181,24 @@ describe("while it waits for a lock", () => {
   })
 })
 
+describe("a lock that is broken in the middle", () => {
+  it("ends the effect at the next renewal; its state is kept and named, not put", async () => {
+    const running = start("effect")
+    const program = await blocked()
+    await project.store.break("alcides.state.db", { by: "admin" })
+    const { exit, stderr } = await running.ended
+    expect(exit).toBe(7)
+    expect(await isAlive(program)).toBe(false)
+    const kept = /state file db could not be put \(.*\); it is kept in (\S+)/.exec(stderr)?.[1] ?? ""
+    expect(await readFile(kept, "utf8")).toBe("changed")
+    expect((await stat(kept)).mode & 0o777).toBe(0o600)
+    expect(stderr).toContain("before that: net: effect failed: the lease ")
+    expect(await project.state("db")).toBe("old")
+    expect(await privateFiles()).toEqual([])
+    expect(await held()).toEqual([])
+  })
+})
+
 describe("two runs", () => {
   it("of one effect never overlap", async () => {
     await project.pipeline(
