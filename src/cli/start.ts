@@ -1,15 +1,17 @@
 import { constants } from "node:os"
 import type { Writable } from "node:stream"
-import { AlcidesError, Exit } from "../errors.ts"
+import { AlcidesError, Exit, usageError } from "../errors.ts"
+import { failureOf, formatFailure } from "./errors.ts"
 import { main } from "./program.ts"
 
 /** Runs one command line as this process: answers signals, flushes what was written, and ends with the command's code. */
 export async function start(args: readonly string[]): Promise<void> {
+  const end = endOnPurpose(args)
   const stop = new AbortController()
   let received: NodeJS.Signals | undefined
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (received !== undefined) process.exit(codeOf(signal))
+      if (received !== undefined) end(codeOf(signal))
       received = signal
       stop.abort(
         signal === "SIGINT"
@@ -18,8 +20,8 @@ export async function start(args: readonly string[]): Promise<void> {
       )
     })
   }
-  tolerateClosed(process.stdout)
-  tolerateClosed(process.stderr)
+  tolerateClosed(process.stdout, end)
+  tolerateClosed(process.stderr, end)
   const { env, stdout, stderr } = process
   const code = await main(args, {
     env,
@@ -31,10 +33,31 @@ export async function start(args: readonly string[]): Promise<void> {
     stderr,
     signal: stop.signal,
   })
-  process.exitCode = code === Exit.failed && received !== undefined ? codeOf(received) : code
   await Promise.all([flushed(stdout), flushed(stderr)])
   // An open standard input or a kept-alive connection must not hold the process any longer.
-  process.exit()
+  end(code === Exit.failed && received !== undefined ? codeOf(received) : code)
+}
+
+type End = (code: number) => never
+
+// The user's code runs in this process and may end it, with any code or by waiting for nothing. That is never a success.
+function endOnPurpose(args: readonly string[]): End {
+  let meant = false
+  process.on("exit", () => {
+    if (meant) return
+    const error = usageError({
+      code: "process-ended",
+      message: "the pipeline or an effect ended this process before the command was done",
+      hint: "take process.exit out of it, and wait for no promise that never settles",
+    })
+    const failure = failureOf(error)
+    process.stderr.write(`${args.includes("--json") ? JSON.stringify({ error: failure }) : formatFailure(failure)}\n`)
+    process.exitCode = error.exit
+  })
+  return (code) => {
+    meant = true
+    process.exit(code)
+  }
 }
 
 function codeOf(signal: NodeJS.Signals): number {
@@ -42,11 +65,11 @@ function codeOf(signal: NodeJS.Signals): number {
 }
 
 // A reader that went away, as `head` does, is no failure of the command; a full disk behind `>` is one.
-function tolerateClosed(stream: Writable): void {
+function tolerateClosed(stream: Writable, end: End): void {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return
     process.stderr.write(`alcides: the output could not be written: ${error.message}\n`)
-    process.exit(Exit.failed)
+    end(Exit.failed)
   })
 }
 
