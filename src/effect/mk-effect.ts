@@ -68,6 +68,7 @@ export function mkEffect<const M extends SecretsMap = Record<never, never>>(opti
     typeof use === "string" ? { name: use } : { name: use.name, shared: use.shared ?? false },
   )
   for (const { name } of state) assertStateName(name)
+  assertListedOnce(given.name, state)
   for (const { name } of locks) assertLockName(name)
   const userSetup = given.userSetup ?? []
   for (const step of userSetup) assertStepSecrets({ effect: given.name, step, secretsMap })
@@ -116,6 +117,17 @@ function resolveStateUse(use: StateUse): ResolvedStateFileUse {
     missingMeans: given.missingMeans,
     mayBeEmpty: given.mayBeEmpty ?? false,
   }
+}
+
+// Two would lie in one place, and be put back one on top of the other.
+function assertListedOnce(effect: string, state: readonly ResolvedStateFileUse[]): void {
+  const twice = state.find(({ name }, index) => state.findIndex((other) => other.name === name) < index)
+  if (twice === undefined) return
+  throw usageError({
+    code: "effect-invalid",
+    message: `effect ${effect}: the state file ${JSON.stringify(twice.name)} is listed twice`,
+    hint: "give each state file a name of its own",
+  })
 }
 
 function assertStepSecrets({

@@ -111,6 +111,17 @@ describe("mkEffect", () => {
     )
   })
 
+  it("refuses a state file that is listed twice, whatever for", () => {
+    expect(() => mkEffect({ name: "a", effect, state: ["x", "y", { name: "x", access: "read" }] })).toThrow(
+      expect.objectContaining({
+        code: "effect-invalid",
+        exit: 2,
+        message: 'effect a: the state file "x" is listed twice',
+        hint: "give each state file a name of its own",
+      }),
+    )
+  })
+
   it("refuses a setup step whose secret it does not have, also one that every object has", () => {
     const step = (name: string) => ({ description: "writeSSHKey", secrets: [name], run: () => {} })
     expect(() => make({ name: "a", effect, secretsMap: { aws: "x" }, userSetup: [step("ssh")] })).toThrow(
