@@ -4,7 +4,7 @@ import { chmod, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "rolldown"
-import { commanderStartsNothing, ownZodMini, startChunk } from "./start-up.mjs"
+import { commanderStartsNothing, importsBuiltins, ownZodMini, startChunk } from "./start-up.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
@@ -21,7 +21,7 @@ await build({
   // esbuild carries a native program, so it stays a package of its own; the rest is bundled because start-up counts.
   external: ["esbuild"],
   resolve: { alias: { alcides: join(root, "src/index.ts") } },
-  plugins: [ownZodMini, commanderStartsNothing],
+  plugins: [ownZodMini, commanderStartsNothing, importsBuiltins],
   transform: { target: "node20.11", define: { ALCIDES_VERSION: JSON.stringify(version) } },
   preserveEntrySignatures: "allow-extension",
   // Several commands share modules that each of them loads when it is typed.
@@ -39,8 +39,8 @@ await build({
           roots: ["src/cli/start.ts", "src/cli/state.ts"].map((path) => join(root, path)),
           except: [join(root, "src/version.ts")],
         }),
-        { name: "exec", test: /\/src\/exec|\/node_modules\/(?!zod|tmp)/, priority: 1 },
-        { name: "zod", test: /\/node_modules\/zod\//, priority: 1 },
+        { name: "exec", test: /\/src\/exec|\/node_modules\/(?!zod|tmp)|^\0required:/, priority: 1 },
+        { name: "zod", test: /\/node_modules\/zod\/|\/src\/schema\.ts$/, priority: 1 },
         { name: "engine", test: /\/src\/(pipeline|effect|nix|secrets|state)\/|\/node_modules\/tmp/ },
       ],
     },
@@ -53,8 +53,11 @@ if (!process.argv.includes("--no-types")) {
     process.execPath,
     [
       join(root, "node_modules/typescript/bin/tsc"),
-      ...["-p", join(root, ".ci/tsconfig.types.json")],
-      ...["--emitDeclarationOnly", "--outDir", join(root, "dist/types")],
+      "-p",
+      join(root, ".ci/tsconfig.types.json"),
+      "--emitDeclarationOnly",
+      "--outDir",
+      join(root, "dist/types"),
     ],
     { stdio: "inherit", cwd: root },
   )

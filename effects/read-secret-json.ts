@@ -1,20 +1,20 @@
-import type { z } from "zod"
+import * as z from "zod/mini"
 import { Secret, usageError, type EffectContext } from "alcides"
 import { valueAt } from "./setup/value-at.ts"
 
 /**
- * The data of a secret, checked and typed by a zod schema. Throws `secret-field-missing` and `secret-field-invalid`, which name the
- * secret and the field, and never the value.
+ * The data of a secret, checked and typed by a schema of zod or zod/mini. Throws `secret-field-missing` and `secret-field-invalid`,
+ * which name the secret and the field, and never the value.
  *
  * Upstream: https://docs.hercules-ci.com/hercules-ci-effects/reference/bash-functions/readsecretjson
  */
-export function readSecretJSON<Name extends string, Schema extends z.ZodType>(
+export function readSecretJSON<Name extends string, Schema extends z.core.$ZodType>(
   context: Pick<EffectContext<Name>, "secret">,
   name: NoInfer<Name>,
   schema: Schema,
 ): Secret<z.output<Schema>> {
   const data = context.secret(name).reveal()
-  const { success, data: value, error } = schema.safeParse(data)
+  const { success, data: value, error } = z.safeParse(schema, data)
   if (success) return new Secret(value)
   const [issue] = error.issues
   const path = issue?.path ?? []

@@ -1,4 +1,4 @@
-import * as z from "zod"
+import * as z from "zod/mini"
 import type { EffectContext, Secret } from "alcides"
 import { readSecretJSON } from "./read-secret-json.ts"
 import { valueAt } from "./setup/value-at.ts"
@@ -15,11 +15,14 @@ export function readSecretString<Name extends string>(
   path: string | readonly string[],
 ): Secret {
   const names = typeof path === "string" ? path.replace(/^\./, "").split(".") : [...path]
-  const schema = z.unknown().transform((data, issues): string => {
-    const value = valueAt(data, names)
-    if (typeof value === "string" && value.trim() !== "") return value
-    issues.addIssue({ code: "custom", path: names, message: `expected a text, got ${typeof value}` })
-    return z.NEVER
-  })
+  const schema = z.pipe(
+    z.unknown(),
+    z.transform((data, { issues }): string => {
+      const value = valueAt(data, names)
+      if (typeof value === "string" && value.trim() !== "") return value
+      issues.push({ code: "custom", input: data, path: names, message: `expected a text, got ${typeof value}` })
+      return z.NEVER
+    }),
+  )
   return readSecretJSON(context, name, schema)
 }

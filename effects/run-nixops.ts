@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import * as z from "zod"
+import * as z from "zod/mini"
 import { mkEffect, type Effect, type EffectOptions, type Json, type SecretsMap } from "alcides"
 import { changesTheWorld, deployArguments, type NixOpsAction } from "./nixops/action.ts"
 import { checkDeployment, deploymentState, exportDeployment, openDeployment } from "./nixops/deployment.ts"

@@ -1,4 +1,4 @@
-import * as z from "zod"
+import * as z from "zod/mini"
 import { usageError, type SetupStep } from "alcides"
 import { lineField } from "./setup/fields.ts"
 import { appendPrivateFile, pathInHome, readIfExists } from "./setup/private-file.ts"
@@ -7,8 +7,8 @@ import { readSecretJSON } from "./read-secret-json.ts"
 const schema = z.object({
   aws_access_key_id: lineField,
   aws_secret_access_key: lineField,
-  aws_session_token: lineField.optional(),
-  region: lineField.optional(),
+  aws_session_token: z.optional(lineField),
+  region: z.optional(lineField),
 })
 
 /**

@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import * as z from "zod"
+import * as z from "zod/mini"
 import type { SetupStep } from "alcides"
 import { pemField } from "./setup/fields.ts"
 import { pathInHome, writePrivateFile } from "./setup/private-file.ts"

@@ -1,4 +1,4 @@
-import * as z from "zod"
+import * as z from "zod/mini"
 import { usageError, type SetupStep } from "alcides"
 import { lineField } from "./setup/fields.ts"
 import { appendPrivateFile, pathInHome } from "./setup/private-file.ts"

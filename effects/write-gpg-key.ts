@@ -1,4 +1,4 @@
-import * as z from "zod"
+import * as z from "zod/mini"
 import { AlcidesError, Secret, type SetupStep } from "alcides"
 import { pemField } from "./setup/fields.ts"
 import { pathInHome } from "./setup/private-file.ts"

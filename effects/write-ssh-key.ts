@@ -1,10 +1,10 @@
-import * as z from "zod"
+import * as z from "zod/mini"
 import { AlcidesError, type SetupStep } from "alcides"
 import { lineField, pemField } from "./setup/fields.ts"
 import { pathInHome, writePrivateFile } from "./setup/private-file.ts"
 import { readSecretJSON } from "./read-secret-json.ts"
 
-const schema = z.object({ privateKey: pemField, publicKey: lineField.optional() })
+const schema = z.object({ privateKey: pemField, publicKey: z.optional(lineField) })
 
 /**
  * Writes an SSH key pair; without a `publicKey` in the secret, `ssh-keygen` derives it.

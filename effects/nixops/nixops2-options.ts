@@ -1,4 +1,4 @@
-import * as z from "zod"
+import * as z from "zod/mini"
 import { usageError, type EffectOptions, type Json, type SecretsMap } from "alcides"
 import type { NixOpsAction } from "./action.ts"
 import { assertOptions, commonOptions, deploymentName, networkArgs, networkFiles } from "./options.ts"

@@ -1,19 +1,19 @@
 import { isAbsolute } from "node:path"
-import * as z from "zod"
+import * as z from "zod/mini"
 import { usageError } from "alcides"
 import { nixOpsActions } from "./action.ts"
 import { closest } from "./closest.ts"
 
-const files = z.array(z.string().min(1, "must name a file"))
+const files = z.array(z.string().check(z.minLength(1, "must name a file")))
 const passedOn = z.optional(z.unknown())
-const identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_'-]*$/, "must be a Nix identifier")
+const identifier = z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_'-]*$/, "must be a Nix identifier"))
 
 /** What both generations of NixOps have in common; mkEffect looks at the values that are passed on to it. */
 export const commonOptions = {
-  src: z.string().refine(isAbsolute, "must be an absolute path, such as import.meta.dirname"),
+  src: z.string().check(z.refine(isAbsolute, "must be an absolute path, such as import.meta.dirname")),
   prebuild: z.optional(z.boolean()),
   prebuildOnlyNetworkFiles: z.optional(files),
-  evalMachineInfo: z.optional(z.string().refine(isAbsolute, "must be an absolute path")),
+  evalMachineInfo: z.optional(z.string().check(z.refine(isAbsolute, "must be an absolute path"))),
   NIX_PATH: z.optional(z.string()),
   action: z.optional(z.enum(nixOpsActions)),
   allowReboot: z.optional(z.boolean()),
@@ -34,14 +34,16 @@ export const commonOptions = {
 
 export const deploymentName = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, "must begin with a letter, and hold only letters, digits, `_`, `.` and `-`")
-export const networkFiles = files.min(1, "must name a network file")
+  .check(
+    z.regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, "must begin with a letter, and hold only letters, digits, `_`, `.` and `-`"),
+  )
+export const networkFiles = files.check(z.minLength(1, "must name a network file"))
 export const networkArgs = z.record(identifier, z.json())
 
 /** Throws `effect-invalid`, with what was probably meant, when the options of an effect function do not fit. */
 export function assertOptions(
   options: { readonly name?: unknown },
-  { effect, schema, docs }: { readonly effect: string; readonly schema: z.ZodObject; readonly docs: string },
+  { effect, schema, docs }: { readonly effect: string; readonly schema: z.ZodMiniObject; readonly docs: string },
 ): void {
   const parsed = schema.safeParse(options)
   const issue = parsed.error?.issues[0]

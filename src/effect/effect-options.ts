@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path"
-import * as z from "zod"
 import type { Build } from "../nix/build.ts"
+import * as z from "../schema.ts"
 import type { Effect, Phase, SetupStep } from "./effect.ts"
 
 const phase = z.optional(z.custom<Phase>((value) => typeof value === "function", "must be a function"))
@@ -32,9 +32,9 @@ const setupStep = z.custom<SetupStep>(
   "must be a setup step, such as writeSSHKey()",
 )
 
-const secretReference = z.union([z.string().min(1), z.strictObject({ type: z.literal("GitToken") })])
+const secretReference = z.union([z.string().check(z.minLength(1)), z.strictObject({ type: z.literal("GitToken") })])
 
-const variable = z.string().regex(/^[^=\0]+$/, "must be a name of a variable")
+const variable = z.string().check(z.regex(/^[^=\0]+$/, "must be a name of a variable"))
 
 // What a timer can hold: beyond it, Node's fires at once.
 const longestTimeout = 24 * 24 * 3600
@@ -43,14 +43,19 @@ const longestTimeout = 24 * 24 * 3600
 export const effectOptions = z.strictObject({
   name: z
     .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, "must begin with a letter, and hold only letters, digits, `_`, `.` and `-`"),
+    .check(
+      z.regex(
+        /^[A-Za-z_][A-Za-z0-9_.-]*$/,
+        "must begin with a letter, and hold only letters, digits, `_`, `.` and `-`",
+      ),
+    ),
   prebuilt: z.optional(oneOrMore(build)),
-  src: z.optional(z.string().refine(isAbsolute, "must be an absolute path, such as import.meta.dirname")),
+  src: z.optional(z.string().check(z.refine(isAbsolute, "must be an absolute path, such as import.meta.dirname"))),
   secretsMap: z.optional(z.record(z.string(), secretReference)),
   state: z.optional(oneOrMore(z.union([z.string(), stateUse]))),
   lock: z.optional(oneOrMore(z.union([z.string(), lockUse]))),
   after: z.optional(oneOrMore(z.string())),
-  timeout: z.optional(z.number().positive().max(longestTimeout, "must be at most 24 days, in seconds")),
+  timeout: z.optional(z.number().check(z.positive(), z.maximum(longestTimeout, "must be at most 24 days, in seconds"))),
   env: z.optional(z.record(variable, z.string())),
   passEnv: z.optional(z.array(variable)),
   inputs: z.optional(z.array(z.string())),
@@ -66,7 +71,7 @@ export const effectOptions = z.strictObject({
 
 export type StateUse = string | z.infer<typeof stateUse>
 
-function oneOrMore<T extends z.ZodType>(schema: T): z.ZodUnion<[T, z.ZodArray<T>]> {
+function oneOrMore<T extends z.ZodMiniType>(schema: T): z.ZodMiniUnion<[T, z.ZodMiniArray<T>]> {
   return z.union([schema, z.array(schema)])
 }
 

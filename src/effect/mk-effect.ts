@@ -1,7 +1,7 @@
-import type * as z from "zod"
 import { usageError } from "../errors.ts"
 import type { Build } from "../nix/build.ts"
 import type { Repo } from "../pipeline/repo.ts"
+import type * as z from "../schema.ts"
 import { assertStateName, assertLockName } from "../state/names.ts"
 import { effectOptions, mistakeOf, type StateUse } from "./effect-options.ts"
 import type {
@@ -152,7 +152,7 @@ function assertStepSecrets({
   })
 }
 
-function invalid(options: unknown, error: z.ZodError): Error {
+function invalid(options: unknown, error: z.core.$ZodError): Error {
   const named = typeof options === "object" && options !== null && "name" in options && typeof options.name === "string"
   return usageError({
     code: "effect-invalid",

@@ -1,8 +1,8 @@
 import { readFile, readlink, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
-import * as z from "zod"
 import { processOf } from "../exec.ts"
+import * as z from "../schema.ts"
 
 const ownerSchema = z.object({
   pid: z.int(),

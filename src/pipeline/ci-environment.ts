@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises"
-import * as z from "zod"
+import * as z from "../schema.ts"
 import { parseRemoteUrl, siteOf } from "./remote-url.ts"
 
 /** What a CI service says of the run, in its environment. A field is there only when the service says it. */

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream"
 import { text } from "node:stream/consumers"
-import * as z from "zod"
 import { AlcidesError, usageError } from "../errors.ts"
+import * as z from "../schema.ts"
 import type { StateStore, Writer } from "../state/store.ts"
 import type { Job } from "./tree.ts"
 import { lastDue } from "./when.ts"

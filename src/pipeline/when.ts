@@ -1,5 +1,5 @@
-import * as z from "zod"
 import { usageError } from "../errors.ts"
+import * as z from "../schema.ts"
 
 const weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const
 export type Weekday = (typeof weekdays)[number]
@@ -15,19 +15,26 @@ export type When = {
   readonly dayOfMonth?: readonly number[]
 }
 
-const hour = z.int().min(0).max(23)
-const weekday = z.string().transform((text, context): Weekday => {
-  const found = weekdays.find((day) => day.toLowerCase() === text.toLowerCase())
-  if (found !== undefined) return found
-  context.addIssue({ code: "custom", message: `expected one of ${weekdays.join(", ")}, got ${JSON.stringify(text)}` })
-  return z.NEVER
-})
+const between = (least: number, most: number): z.ZodMiniNumberFormat => z.int().check(z.minimum(least), z.maximum(most))
+const someOf = <T extends z.ZodMiniType>(item: T): z.ZodMiniArray<T> => z.array(item).check(z.minLength(1))
+
+const hour = between(0, 23)
+const weekday = z.pipe(
+  z.string(),
+  z.transform((text, { issues }): Weekday => {
+    const found = weekdays.find((day) => day.toLowerCase() === text.toLowerCase())
+    if (found !== undefined) return found
+    const message = `expected one of ${weekdays.join(", ")}, got ${JSON.stringify(text)}`
+    issues.push({ code: "custom", input: text, message })
+    return z.NEVER
+  }),
+)
 
 const whenSchema = z.strictObject({
-  minute: z.exactOptional(z.int().min(0).max(59)),
-  hour: z.exactOptional(z.union([hour, z.array(hour).nonempty()])),
-  dayOfWeek: z.exactOptional(z.array(weekday).nonempty()),
-  dayOfMonth: z.exactOptional(z.array(z.int().min(1).max(31)).nonempty()),
+  minute: z.exactOptional(between(0, 59)),
+  hour: z.exactOptional(z.union([hour, someOf(hour)])),
+  dayOfWeek: z.exactOptional(someOf(weekday)),
+  dayOfMonth: z.exactOptional(someOf(between(1, 31))),
 })
 
 /** Checks a `when`. Throws `schedule-invalid` naming the job and the field. */

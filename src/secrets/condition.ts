@@ -1,4 +1,4 @@
-import * as z from "zod"
+import * as z from "../schema.ts"
 
 /** When a secret may be used, in the language of Hercules CI's secrets.json. There is no "not", on purpose. */
 export type Condition =
@@ -29,12 +29,12 @@ const comparisons = ["isBranch", "isOwner", "isRepo"] as const
 const fields = ["and", "isBranch", "isOwner", "isRepo", "or"] as const
 
 /** Reads a condition; every issue has the path to the part that is wrong, and says what was expected and found there. */
-export const conditionSchema = z.unknown().transform((value, context): Condition => {
-  const issues: { readonly path: PropertyKey[]; readonly message: string }[] = []
-  const condition = read(value, [], (path, message) => void issues.push({ path, message }))
-  for (const issue of issues) context.addIssue({ code: "custom", ...issue })
-  return condition
-})
+export const conditionSchema = z.pipe(
+  z.unknown(),
+  z.transform((value, { issues }): Condition =>
+    read(value, [], (path, message) => void issues.push({ code: "custom", input: value, path, message })),
+  ),
+)
 
 function read(value: unknown, path: PropertyKey[], report: (path: PropertyKey[], message: string) => void): Condition {
   if (typeof value === "boolean" || value === "isDefaultBranch" || value === "isTag") return value

@@ -1,5 +1,5 @@
-import * as z from "zod"
 import { usageError } from "../errors.ts"
+import * as z from "../schema.ts"
 import { type Condition, conditionSchema } from "./condition.ts"
 import { formatPath, type JsonPath, locateJson } from "./json-positions.ts"
 import { Secret } from "./secret.ts"
@@ -32,10 +32,15 @@ export type SecretsFile = {
 const entrySchema = z.object(
   {
     kind: z.literal("Secret", { error: ({ input }) => `expected "Secret", got ${describe(input)}` }),
-    apiVersion: z.null({ error: () => "expected no such field" }).optional(),
+    apiVersion: z.optional(z.null({ error: () => "expected no such field" })),
     // No record, which would drop a field called __proto__.
     data: z.custom<SecretData>(isObject, { error: ({ input }) => `expected an object, got ${describe(input)}` }),
-    condition: z.preprocess((value) => value ?? undefined, conditionSchema.optional()).optional(),
+    condition: z.optional(
+      z.pipe(
+        z.transform((value): unknown => value ?? undefined),
+        z.optional(conditionSchema),
+      ),
+    ),
   },
   { error: ({ input }) => `expected an object, got ${describe(input)}` },
 )

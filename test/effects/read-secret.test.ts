@@ -1,6 +1,7 @@
 import { inspect } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as z from "zod"
+import * as mini from "zod/mini"
 import { readSecretJSON, readSecretString } from "alcides/effects"
 import { createEffectContext, type TestContext } from "../support/effect-context.ts"
 
@@ -64,6 +65,17 @@ describe("readSecretJSON", () => {
     const schema = z.object({ database: z.object({ password: z.string(), port: z.int() }) })
     const { password, port } = readSecretJSON(context(), "app", schema).reveal().database
     expect([password, port]).toEqual(["hunter2hunter2", 5432])
+  })
+
+  test("takes schemas of zod/mini as well", () => {
+    const schema = mini.object({ database: mini.object({ password: mini.string().check(mini.minLength(1)) }) })
+    expect(readSecretJSON(context(), "app", schema).reveal().database.password).toBe("hunter2hunter2")
+    expect(() => readSecretJSON(context(), "app", mini.object({ token: mini.number() }))).toThrow(
+      expect.objectContaining({
+        code: "secret-field-invalid",
+        message: 'secret "app": field token is not as expected: Invalid input: expected number, received string',
+      }),
+    )
   })
 
   test("never tells the value", () => {

@@ -1,5 +1,6 @@
 import { expectTypeOf, test } from "vitest"
 import * as z from "zod"
+import * as mini from "zod/mini"
 import { mkEffect, type Secret, type SetupStep } from "alcides"
 import {
   readSecretJSON,
@@ -37,6 +38,9 @@ test("steps fit an effect whose secretsMap has their names", () => {
     effect: (context) => {
       expectTypeOf(readSecretString(context, "aws", "aws_access_key_id")).toEqualTypeOf<Secret>()
       expectTypeOf(readSecretJSON(context, "git", z.object({ token: z.string() }))).toEqualTypeOf<
+        Secret<{ token: string }>
+      >()
+      expectTypeOf(readSecretJSON(context, "git", mini.object({ token: mini.string() }))).toEqualTypeOf<
         Secret<{ token: string }>
       >()
     },

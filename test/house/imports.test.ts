@@ -5,7 +5,7 @@ const sources = sourcesBelow("src", "effects")
 
 // From the ground up: a file imports from its own part and from those below, never from above or from beside.
 const layers: readonly (readonly string[])[] = [
-  ["errors", "log", "version"],
+  ["errors", "log", "schema", "version"],
   ["repo"],
   ["exec"],
   ["ssh"],
@@ -69,6 +69,8 @@ test("a cycle would be found", () => {
 const doors: Readonly<Record<string, RegExp>> = {
   execa: /^src\/exec(\.ts|\/)/,
   "node:child_process": /^src\/exec(\.ts|\/)/,
+  // What reads and writes state starts with every command: it does without the messages of src/schema.ts.
+  zod: /^(src\/schema\.ts|src\/state\/|effects\/)/,
   esbuild: /^src\/pipeline\/load\.ts$/,
   commander: /^src\/cli\//,
   "@commander-js/extra-typings": /^src\/cli\//,
@@ -81,6 +83,16 @@ test("programs, storage and frameworks are reached through one door each", () =>
     imports
       .filter(({ specifier }) => doors[packageOf(specifier)]?.test(path) === false)
       .map(({ specifier }) => `${path} -> ${specifier}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test("of zod, only the small build is used: a command would load and compile the other at each start", () => {
+  const wrong = sources.flatMap(({ path, imports }) =>
+    imports
+      .map(({ specifier }) => specifier)
+      .filter((specifier) => packageOf(specifier) === "zod" && !/^zod\/(mini$|v4\/locales\/)/.test(specifier))
+      .map((specifier) => `${path} -> ${specifier}`),
   )
   expect(wrong).toEqual([])
 })
