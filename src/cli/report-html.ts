@@ -16,10 +16,14 @@ export type ReportOptions = {
 
 /** Writes the report as one page that needs nothing else: no scripts, no fonts, no network. */
 export async function writeReport(path: string, options: ReportOptions): Promise<void> {
-  await writeFile(path, options.io.redactor.redact(page(options)), { mode: 0o600 })
+  await writeFile(path, page(options), { mode: 0o600 })
 }
 
-function page({ prepared, report, exit }: Omit<ReportOptions, "io">): string {
+type Show = (text: string) => string
+
+function page({ io, prepared, report, exit }: ReportOptions): string {
+  // Masked first: once `&` is `&amp;`, a secret is no longer what the redactor looks for.
+  const show: Show = (text) => escape(io.redactor.redact(text))
   const { repo, writer } = prepared.detected
   const project = formatProject(prepared.store.project)
   const facts: readonly (readonly [string, string | null])[] = [
@@ -36,29 +40,29 @@ function page({ prepared, report, exit }: Omit<ReportOptions, "io">): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(project)}: ${exit === 0 ? "done" : "failed"}</title>
+<title>${show(project)}: ${exit === 0 ? "done" : "failed"}</title>
 <style>${style}</style>
 </head>
 <body>
 <main>
-<h1>${escape(project)} <span class="${exit === 0 ? "succeeded" : "failed"}">${exit === 0 ? "done" : "failed"}</span></h1>
+<h1>${show(project)} <span class="${exit === 0 ? "succeeded" : "failed"}">${exit === 0 ? "done" : "failed"}</span></h1>
 <dl>
-${facts.flatMap(([name, value]) => (value === null ? [] : [`<dt>${name}</dt><dd>${escape(value)}</dd>`])).join("\n")}
+${facts.flatMap(([name, value]) => (value === null ? [] : [`<dt>${name}</dt><dd>${show(value)}</dd>`])).join("\n")}
 </dl>
-${report.effects.map(section).join("\n")}
+${report.effects.map((effect) => section(effect, show)).join("\n")}
 </main>
 </body>
 </html>
 `
 }
 
-function section({ id, status, because, ms, phases, state, error }: EffectReport): string {
+function section({ id, status, because, ms, phases, state, error }: EffectReport, show: Show): string {
   const slowest = Math.max(1, ...phases.map((phase) => phase.ms))
   return `<section>
-<h2>${escape(id)} <span class="${status.replace(" ", "-")}">${status}</span>${ms > 0 ? ` <small>${duration(ms)}</small>` : ""}</h2>
-${because === "" ? "" : `<p>${escape(because)}</p>`}
-${error?.hint === undefined ? "" : `<p class="hint">${escape(error.hint)}</p>`}
-${error?.detail === undefined ? "" : `<pre>${escape(error.detail)}</pre>`}
+<h2>${show(id)} <span class="${status.replace(" ", "-")}">${status}</span>${ms > 0 ? ` <small>${duration(ms)}</small>` : ""}</h2>
+${because === "" ? "" : `<p>${show(because)}</p>`}
+${error?.hint === undefined ? "" : `<p class="hint">${show(error.hint)}</p>`}
+${error?.detail === undefined ? "" : `<pre>${show(error.detail)}</pre>`}
 ${
   phases.length === 0
     ? ""
@@ -66,7 +70,7 @@ ${
 ${phases.map((phase) => `<tr><td>${phase.name}</td><td class="${phase.outcome}">${phase.outcome}</td><td class="number">${duration(phase.ms)}</td><td class="wide"><i style="width:${Math.round((100 * phase.ms) / slowest)}%"></i></td></tr>`).join("\n")}
 </tbody></table>`
 }
-${state.length === 0 ? "" : `<ul>${state.map((change) => `<li>${escape(stateText(change))}${change.kept === undefined ? "" : `, kept in <code>${escape(change.kept)}</code>`}</li>`).join("")}</ul>`}
+${state.length === 0 ? "" : `<ul>${state.map((change) => `<li>${show(stateText(change))}${change.kept === undefined ? "" : `, kept in <code>${show(change.kept)}</code>`}</li>`).join("")}</ul>`}
 </section>`
 }
 
