@@ -36,7 +36,7 @@ await build({
       includeDependenciesRecursively: false,
       groups: [
         startChunk({
-          roots: ["src/cli/start.ts", "src/cli/state.ts"].map((path) => join(root, path)),
+          roots: [join(root, "src/cli/start.ts")],
           except: [join(root, "src/version.ts")],
         }),
         { name: "exec", test: /\/src\/exec|\/node_modules\/(?!zod|tmp)|^\0required:/, priority: 1 },

@@ -18,9 +18,10 @@ export function parseRecord<T extends z.ZodMiniType>({
   readonly where: string
 }): z.output<T> {
   const json = parseJson(text, where)
-  const format = z.safeParse(z.object({ format: z.number() }), json)
-  if (format.success && format.data.format > 1) throw formatTooNew({ where, format: format.data.format })
-  const record = z.safeParse(schema, json)
+  const format = formatOf(json)
+  if (format > 1) throw formatTooNew({ where, format })
+  // A record is read once or twice in the life of a process: compiling a parser for it costs more than parsing it.
+  const record = z.safeParse(schema, json, { jitless: true })
   if (!record.success) {
     const [issue] = record.error.issues
     throw storeDamaged({
@@ -29,6 +30,11 @@ export function parseRecord<T extends z.ZodMiniType>({
     })
   }
   return record.data
+}
+
+function formatOf(json: unknown): number {
+  const format = typeof json === "object" && json !== null && "format" in json ? json.format : undefined
+  return typeof format === "number" ? format : 1
 }
 
 function parseJson(text: string, where: string): unknown {
