@@ -16,7 +16,7 @@ export {
   type ScheduleJob,
 } from "./pipeline/pipeline.ts"
 export { noteDecision } from "./pipeline/decision.ts"
-export type { Repo } from "./pipeline/repo.ts"
+export type { Repo } from "./repo.ts"
 export type { Weekday, When } from "./pipeline/when.ts"
 export type { Build, BuildContext } from "./nix/build.ts"
 export { toNixExpression, type NixValue } from "./nix/expression.ts"

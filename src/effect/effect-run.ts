@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts"
-import type { Repo } from "../pipeline/repo.ts"
+import type { Repo } from "../repo.ts"
 import type { Redactor } from "../secrets/redactor.ts"
 import type { Secret } from "../secrets/secret.ts"
 import type { Lease, StateStore, Writer } from "../state/store.ts"

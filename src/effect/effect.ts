@@ -1,6 +1,6 @@
 import type { Log } from "../log.ts"
 import type { Build } from "../nix/build.ts"
-import type { Repo } from "../pipeline/repo.ts"
+import type { Repo } from "../repo.ts"
 import type { Secret } from "../secrets/secret.ts"
 import type { SecretData, SecretsMap } from "../secrets/secrets-map.ts"
 

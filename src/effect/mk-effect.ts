@@ -1,6 +1,6 @@
 import { usageError } from "../errors.ts"
 import type { Build } from "../nix/build.ts"
-import type { Repo } from "../pipeline/repo.ts"
+import type { Repo } from "../repo.ts"
 import type * as z from "../schema.ts"
 import { assertStateName, assertLockName } from "../state/names.ts"
 import { effectOptions, mistakeOf, type StateUse } from "./effect-options.ts"

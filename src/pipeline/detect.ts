@@ -5,7 +5,7 @@ import type { Writer } from "../state/store.ts"
 import { readCiEnvironment, type CiRun } from "./ci-environment.ts"
 import { readCheckout, resolveCommit, type GitOptions } from "./git.ts"
 import { parseRemoteUrl } from "./remote-url.ts"
-import type { Repo } from "./repo.ts"
+import type { Repo } from "../repo.ts"
 
 export type RefFlags = {
   readonly ref?: string | undefined

@@ -1,6 +1,6 @@
 import type { Effect } from "../effect/effect.ts"
 import type { Build } from "../nix/build.ts"
-import type { Repo } from "./repo.ts"
+import type { Repo } from "../repo.ts"
 import type { When } from "./when.ts"
 
 /** An effect that does not run here, but still proves that it could: its `prebuilt` is built and its inputs are checked. */

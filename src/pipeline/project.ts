@@ -1,7 +1,7 @@
 import { usageError } from "../errors.ts"
 import { parseProject } from "../state/names.ts"
 import type { Project } from "../state/store.ts"
-import type { Repo } from "./repo.ts"
+import type { Repo } from "../repo.ts"
 
 export type ProjectOptions = {
   /** The value of `--project`, when given. */

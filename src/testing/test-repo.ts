@@ -1,4 +1,4 @@
-import type { Repo } from "../pipeline/repo.ts"
+import type { Repo } from "../repo.ts"
 
 /** A repository context for tests: `github/example/repo` on its default branch `main`, unless told otherwise. */
 export function testRepo(fields: Partial<Repo> = {}): Repo {

@@ -1,4 +1,4 @@
-import type { Repo } from "../../src/pipeline/repo.ts"
+import type { Repo } from "../../src/repo.ts"
 
 /** A repository context for tests: `github/neat-org/neat-repo` on `main`, unless told otherwise. */
 export function fixedRepo(fields: Partial<Repo> = {}): Repo {

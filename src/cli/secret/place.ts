@@ -2,7 +2,7 @@ import { Option } from "@commander-js/extra-typings"
 import { usageError } from "../../errors.ts"
 import { detectRepo, type RefFlags } from "../../pipeline/detect.ts"
 import { namedProject, projectOf } from "../../pipeline/project.ts"
-import type { Repo } from "../../pipeline/repo.ts"
+import type { Repo } from "../../repo.ts"
 import { locateSecrets, type SecretsLocation } from "../../secrets/location.ts"
 import type { Io } from "../io.ts"
 
