@@ -2,6 +2,7 @@ import { usageError } from "../errors.ts"
 import { makePlan } from "../pipeline/plan.ts"
 import { narrow, prepare, validateEffects } from "../pipeline/prepare.ts"
 import { prebuildAll } from "../pipeline/run.ts"
+import { withConsole } from "./console-to-log.ts"
 import { examples } from "./help.ts"
 import type { Io } from "./io.ts"
 import { listOption, pipelineCommand, pipelineLog, prepareOptions } from "./pipeline-options.ts"
@@ -26,15 +27,18 @@ export const planCommand = (io: Io) =>
           hint: `write alcides plan --build ${names.join(" ")}, or --only to plan a part`,
         })
       }
-      const prepared = await prepare({ ...prepareOptions(io, flags), only: flags.only ?? [] })
-      await validateEffects(prepared, io.env)
+      const log = pipelineLog(io, flags.verbose === true)
+      const prepared = await withConsole(log, async () => {
+        const found = await prepare({ ...prepareOptions(io, flags), only: flags.only ?? [] })
+        await validateEffects(found, io.env)
+        return found
+      })
       const plan = await makePlan(prepared)
       const text = flags.json === true ? `${JSON.stringify(plan, null, 2)}\n` : formatPlan(io, plan)
       io.stdout.write(io.redactor.redact(text))
       if (flags.build === true) await build()
 
       async function build(): Promise<void> {
-        const log = pipelineLog(io, flags.verbose === true)
         const { env, signal, redactor } = io
         const builds = await prebuildAll(narrow(prepared, names), { env, signal, redactor, log })
         log.info(

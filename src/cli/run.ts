@@ -4,6 +4,7 @@ import { makePlan } from "../pipeline/plan.ts"
 import { prepare, validateEffects } from "../pipeline/prepare.ts"
 import type { RunSettings } from "../pipeline/run-one.ts"
 import { exitOf, keptFolder, prebuildAll, privateParent, runPipeline } from "../pipeline/run.ts"
+import { withConsole } from "./console-to-log.ts"
 import { failureOf, formatFailure } from "./errors.ts"
 import { examples } from "./help.ts"
 import type { Io } from "./io.ts"
@@ -51,8 +52,11 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
   const { env, signal, redactor } = io
   const progress = createProgress(io.stderr)
   const log = pipelineLog({ env, redactor, stderr: progress.stream }, flags.verbose === true)
-  const prepared = await prepare({ ...prepareOptions(io, flags), only: flags.only ?? [] })
-  await validateEffects(prepared, env)
+  const prepared = await withConsole(log, async () => {
+    const found = await prepare({ ...prepareOptions(io, flags), only: flags.only ?? [] })
+    await validateEffects(found, env)
+    return found
+  })
 
   if (flags.dryRun === true) {
     const builds = await prebuildAll(prepared, { env, signal, redactor, log, onProgress: progress.update }).finally(
@@ -75,7 +79,7 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
     keptFolder: keptFolder(env),
     onProgress: progress.update,
   }
-  const report = await runPipeline(prepared, settings).finally(progress.stop)
+  const report = await withConsole(log, () => runPipeline(prepared, settings)).finally(progress.stop)
   const exit = exitOf(report)
   if (flags.json === true) {
     io.stdout.write(redactor.redact(`${JSON.stringify(reportJson(prepared, report, exit), null, 2)}\n`))
