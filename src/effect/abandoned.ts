@@ -1,6 +1,7 @@
 import { readdir, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { endProcessesWith } from "../exec.ts"
+import { keptFolderOf } from "../state/kept.ts"
 import { holdsFiles, keepFolder } from "./kept-folder.ts"
 import { isGone, readOwner, thisProcess, type Owner } from "./owner.ts"
 import { hasOpenState, homeOf, removeFolder, stateOf } from "./private-folder.ts"
@@ -26,11 +27,14 @@ export async function cleanAbandoned({
   for (const name of await readdir(parent).catch(() => [])) {
     const claimed = await claim(parent, name)
     if (claimed === undefined) continue
-    const { path, effect } = claimed
+    const { path, effect, project } = claimed
     await endProcessesWith(`HOME=${homeOf(join(parent, originalName(name)))}`)
     await removeFolder(homeOf(path))
     if ((await hasOpenState(path)) && (await holdsFiles(stateOf(path)))) {
-      salvaged.push({ effect, kept: await keepFolder({ source: stateOf(path), effect, dir: keepIn }) })
+      salvaged.push({
+        effect,
+        kept: await keepFolder({ source: stateOf(path), effect, dir: keptFolderOf({ dir: keepIn, project }) }),
+      })
     }
     await removeFolder(path)
   }
@@ -41,7 +45,7 @@ export async function cleanAbandoned({
 async function claim(
   parent: string,
   name: string,
-): Promise<{ readonly path: string; readonly effect: string } | undefined> {
+): Promise<{ readonly path: string; readonly effect: string; readonly project: string } | undefined> {
   const path = join(parent, name)
   const owner = await readOwner(path)
   if (owner === undefined || !(await isGone(cleanerOf(name, owner) ?? owner))) return undefined
@@ -49,7 +53,7 @@ async function claim(
   const claimed = join(parent, `${originalName(name)}${mark}${pid}-${started}`)
   try {
     await rename(path, claimed)
-    return { path: claimed, effect: owner.effect }
+    return { path: claimed, effect: owner.effect, project: owner.project }
   } catch {
     return undefined
   }
@@ -61,7 +65,7 @@ function originalName(name: string): string {
   return name.split(mark, 1)[0] ?? name
 }
 
-function cleanerOf(name: string, { machine }: Owner): Omit<Owner, "effect"> | undefined {
+function cleanerOf(name: string, { machine }: Owner): Omit<Owner, "effect" | "project"> | undefined {
   const [, by] = name.split(mark)
   if (by === undefined) return undefined
   const [pid, started = ""] = by.split("-")

@@ -10,6 +10,7 @@ const ownerSchema = z.object({
   /** A process number means something only on its machine and in its namespace. */
   machine: z.string(),
   effect: z.string(),
+  project: z.string(),
 })
 
 /** Which process a private folder belongs to, and for which effect. */
@@ -18,8 +19,8 @@ export type Owner = z.infer<typeof ownerSchema>
 const ownerFile = "owner.json"
 
 /** Says in a folder that it is ours. */
-export async function writeOwner(folder: string, effect: string): Promise<void> {
-  const owner: Owner = { pid: process.pid, started: await startOf(process.pid), machine: await machine(), effect }
+export async function writeOwner(folder: string, work: Pick<Owner, "effect" | "project">): Promise<void> {
+  const owner: Owner = { pid: process.pid, started: await startOf(process.pid), machine: await machine(), ...work }
   await writeFile(join(folder, ownerFile), JSON.stringify(owner), { mode: 0o600 })
 }
 
@@ -33,12 +34,12 @@ export async function readOwner(folder: string): Promise<Owner | undefined> {
 }
 
 /** Whether the owner has ended. Of a process on another machine, or in another container, nobody here can know: then false. */
-export async function isGone({ pid, started, machine: where }: Omit<Owner, "effect">): Promise<boolean> {
+export async function isGone({ pid, started, machine: where }: Omit<Owner, "effect" | "project">): Promise<boolean> {
   return where === (await machine()) && (await startOf(pid)) !== started
 }
 
 /** This process, as the owner of something. */
-export async function thisProcess(): Promise<Omit<Owner, "effect">> {
+export async function thisProcess(): Promise<Omit<Owner, "effect" | "project">> {
   return { pid: process.pid, started: await startOf(process.pid), machine: await machine() }
 }
 

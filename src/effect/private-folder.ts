@@ -28,14 +28,17 @@ const stateOpenFile = "state-open"
 export async function createPrivateFolder({
   parent,
   effect,
+  project,
 }: {
   readonly parent: string
   readonly effect: string
+  /** As `formatProject` writes it. */
+  readonly project: string
 }): Promise<PrivateFolder> {
   await claimParent(parent)
   // Short names: ssh puts sockets below HOME, and a socket's path has some 100 bytes.
   const { path } = await dir({ tmpdir: parent, prefix: "run", mode: 0o700 })
-  await writeOwner(path, effect)
+  await writeOwner(path, { effect, project })
   const [home, state, tmp] = [homeOf(path), stateOf(path), join(path, "tmp")]
   await Promise.all([home, state, tmp].map((folder) => mkdir(folder, { mode: 0o700 })))
   const forget = removeAtExit([home, tmp])

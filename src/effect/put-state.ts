@@ -1,4 +1,6 @@
 import { AlcidesError, Exit, messageOf } from "../errors.ts"
+import { keptFolderOf } from "../state/kept.ts"
+import { formatProject } from "../state/names.ts"
 import { createContext, type ContextParts } from "./context.ts"
 import type { EffectRun } from "./effect-run.ts"
 import { keepFolder } from "./kept-folder.ts"
@@ -49,15 +51,19 @@ export async function putState({ run, folder, parts, clock, fetched, changed }: 
 // The state could not even be brought into its file: everything it is made from is kept.
 async function keepAll({
   error,
-  run: { effect, keptFolder },
+  run: { effect, keptFolder, store },
   folder,
 }: Pick<PutState, "run" | "folder"> & { readonly error: unknown }): Promise<AlcidesError> {
   try {
-    const kept = await keepFolder({ source: folder.state, effect: effect.name, dir: keptFolder })
+    const kept = await keepFolder({
+      source: folder.state,
+      effect: effect.name,
+      dir: keptFolderOf({ dir: keptFolder, project: formatProject(store.project) }),
+    })
     return new AlcidesError({
       code: "state-not-put",
       message: `${effect.name}: putState failed (${messageOf(error)}); what the state is made from is kept in ${kept}`,
-      hint: "look at it before the next run, which begins with the last version in the store",
+      hint: "put what is in it, then remove the folder; until then this effect does not run again on this machine",
       cause: error,
       exit: Exit.stateAtRisk,
       ...(error instanceof AlcidesError && error.detail !== undefined && { detail: error.detail }),

@@ -3,6 +3,7 @@ import { createContext, type ContextParts } from "./context.ts"
 import { endOnAbort, withTimeout } from "./deadline.ts"
 import type { Phase, PhaseName, StateFile } from "./effect.ts"
 import type { EffectRun } from "./effect-run.ts"
+import { formatProject } from "../state/names.ts"
 import { secretDetector } from "../secrets/mask-data.ts"
 import { cleanEnvironment } from "./environment.ts"
 import { createPhaseClock, type PhaseReport } from "./phase-clock.ts"
@@ -28,7 +29,11 @@ export type EffectOutcome = {
  * `private-folder-unsafe`, or the machine's own error; after that, the outcome says it all.
  */
 export async function runEffect(run: EffectRun): Promise<EffectOutcome> {
-  const folder = await createPrivateFolder({ parent: run.privateParent, effect: run.effect.name })
+  const folder = await createPrivateFolder({
+    parent: run.privateParent,
+    effect: run.effect.name,
+    project: formatProject(run.store.project),
+  })
   try {
     return await runPhases(run, folder)
   } finally {
@@ -59,7 +64,6 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
       const got = await fetchStateFiles(effect.state, { store, leases, folder: folder.state })
       for (const file of got) files.set(file.name, file)
       await phases.getState?.(context)
-      if (writesState(run)) await folder.markStateOpen()
       fetched = got
     })
     phase = "userSetup"
@@ -73,6 +77,7 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
     })
     phase = "effect"
     changed = true
+    if (writesState(run)) await folder.markStateOpen()
     await during("effect", phases.effect)
   } catch (error) {
     failure = phaseFailed({ effect, phase, error, changed })

@@ -1,3 +1,4 @@
+import { assertNothingKept } from "../effect/kept-folder.ts"
 import { passedCredentials } from "../effect/environment.ts"
 import { runEffect, type PhaseReport } from "../effect/run-effect.ts"
 import { stateMissing, type StateChange } from "../effect/state-exchange.ts"
@@ -68,6 +69,7 @@ export async function runOne(prepared: PreparedEffect, world: World): Promise<Ef
     const own = leases.get(effectLock(node.id))
     if (own === undefined) throw new Error(`no lease of ${effectLock(node.id)}`)
     const { store, detected, env, allowOlder } = world
+    await assertNothingKept(node.effect, { dir: world.keptFolder, project: formatProject(store.project) })
     const git = { env, cwd: detected.repo.root }
     const because = await claimDeployment({ store, detected, id: node.id, lease: own, git, allowOlder })
     if (because !== undefined) return report({ status: "superseded", because })

@@ -18,12 +18,7 @@ export type Keep = {
 /** Keeps a file that could not be put into the store, for its owner alone, and returns where. Throws `state-not-kept`. */
 export async function keepFile({ source, name, project, dir }: Keep): Promise<string> {
   const time = new Date().toISOString().replace(/[:.]/g, "-")
-  const folder = join(
-    dir,
-    formatProject(project)
-      .replaceAll(/[^A-Za-z0-9._-]+/g, "-")
-      .slice(0, 200),
-  )
+  const folder = keptFolderOf({ dir, project: formatProject(project) })
   const kept = join(folder, `${time}-${name}`)
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -41,6 +36,11 @@ export async function keepFile({ source, name, project, dir }: Keep): Promise<st
       cause,
     })
   }
+}
+
+/** The folder, below `dir`, of what one project could not put. */
+export function keptFolderOf({ dir, project }: { readonly dir: string; readonly project: string }): string {
+  return join(dir, project.replaceAll(/[^A-Za-z0-9._-]+/g, "-").slice(0, 200))
 }
 
 async function sync(path: string): Promise<void> {

@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-const make = () => createPrivateFolder({ parent, effect: "deploy" })
+const make = () => createPrivateFolder({ parent, effect: "deploy", project: "github/o/n" })
 const clean = () => cleanAbandoned({ parent, keepIn })
 const ownerSchema = z.looseObject({ pid: z.int(), started: z.string(), machine: z.string() })
 
@@ -56,6 +56,7 @@ describe("cleanAbandoned", () => {
     expect(await readFile(join(kept, "deployments.nixops"), "utf8")).toBe("sqlite")
     expect((await stat(kept)).mode & 0o777).toBe(0o700)
     expect((await stat(keepIn)).mode & 0o777).toBe(0o700)
+    expect(await readdir(keepIn)).toEqual(["github-o-n"])
     expect(await readdir(parent)).toEqual([])
     expect(await clean()).toEqual([])
   })

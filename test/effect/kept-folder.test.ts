@@ -1,0 +1,66 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { assertNothingKept, keepFolder } from "../../src/effect/kept-folder.ts"
+import { mkEffect } from "../../src/effect/mk-effect.ts"
+import { keepFile, keptFolderOf } from "../../src/state/kept.ts"
+
+let folder: string
+let dir: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alcides-kept-"))
+  dir = join(folder, "kept")
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const project = "github/o/n"
+const effect = mkEffect({ name: "deploy", state: "db.json", effect: () => {} })
+const check = () => assertNothingKept(effect, { dir, project })
+
+async function keepAll(name: string, from = project): Promise<string> {
+  const source = join(folder, "state")
+  await mkdir(source, { recursive: true })
+  await writeFile(join(source, "database"), "")
+  return keepFolder({ source, effect: name, dir: keptFolderOf({ dir, project: from }) })
+}
+
+async function keepOne(name: string): Promise<string> {
+  const source = join(folder, "file")
+  await writeFile(source, "")
+  return keepFile({ source, name, project: { site: "github", owner: "o", name: "n" }, dir })
+}
+
+describe("assertNothingKept", () => {
+  it("lets an effect go on that left nothing behind, whatever others did", async () => {
+    await check()
+    await keepAll("deploy-other")
+    await keepAll("other")
+    await keepAll("deploy", "github/o/another")
+    await keepOne("other.json")
+    await check()
+  })
+
+  it("stops an effect whose state an earlier run could not even write", async () => {
+    const kept = await keepAll("deploy")
+    await expect(check()).rejects.toMatchObject({
+      code: "state-kept",
+      exit: 7,
+      message: `an earlier run of deploy could not put its state, and what it knew is still in ${kept}`,
+      hint: "put what is in it into the store, as the guide to deploy a NixOps network shows, then remove the folder",
+    })
+    await rm(kept, { recursive: true })
+    await check()
+  })
+
+  it("stops an effect whose state file could not be put", async () => {
+    const kept = await keepOne("db.json")
+    await expect(check()).rejects.toMatchObject({
+      code: "state-kept",
+      exit: 7,
+      hint: `put it: alcides state put --project github/o/n --name db.json --file ${kept}, then remove the file`,
+    })
+    await rm(kept)
+    await check()
+  })
+})
