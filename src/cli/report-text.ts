@@ -66,5 +66,7 @@ export function stateText({ name, from, to, kept }: EffectReport["state"][number
 export function duration(ms: number): string {
   if (ms < 1000) return `${ms} ms`
   const seconds = ms / 1000
-  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`
 }
