@@ -95,6 +95,16 @@ export default pipeline(({ repo }) =>
   }
   git("init", "--quiet", "--initial-branch=main")
   git("add", ".")
-  git("-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "--quiet", "--allow-empty", "--message", "pipeline")
+  git(
+    "-c",
+    "user.name=bench",
+    "-c",
+    "user.email=bench@localhost",
+    "commit",
+    "--quiet",
+    "--allow-empty",
+    "--message",
+    "pipeline",
+  )
   return repository
 }
