@@ -9,7 +9,9 @@ export function formatPlan(io: Io, plan: Plan): string {
   const color = hasColor(io, io.stdout)
   const p: Painter = (text, wanted) => (color ? paint(text, wanted) : text)
   const { repo, origin, effects, builds, schedules } = plan
-  const running = effects.filter(({ runs, fails }) => runs && fails === undefined).length
+  const running = effects.filter(
+    ({ runs, fails, superseded }) => runs && fails === undefined && superseded === undefined,
+  ).length
   const lines = [
     `${p(plan.project, "bold")}`,
     field("ref", `${repo.ref ?? "unknown"} (${said(origin.ref)})`),
@@ -31,17 +33,20 @@ export function formatPlan(io: Io, plan: Plan): string {
 }
 
 function formatEffect(
-  { id, name, runs, because, fails, builds, secrets, state, locks, after }: PlannedEffect,
+  { id, name, runs, because, fails, superseded, builds, secrets, state, locks, after }: PlannedEffect,
   p: Painter,
 ): string[] {
   const outcome = !runs
     ? p("does not run", "yellow")
-    : fails === undefined
-      ? p("runs", "green")
-      : p("would fail", "red")
+    : fails !== undefined
+      ? p("would fail", "red")
+      : superseded !== undefined
+        ? p("would be superseded", "yellow")
+        : p("runs", "green")
   return [
     `${p(id, "bold")}${name === id ? "" : ` (${name})`}: ${outcome}`,
     field("because", because),
+    ...(superseded === undefined ? [] : [field("newer", p(superseded, "yellow"))]),
     ...(runs && fails !== undefined ? [field("fails", p(fails, "red"))] : []),
     ...list("builds", builds),
     ...list(

@@ -33,7 +33,7 @@ export const planCommand = (io: Io) =>
         await validateEffects(found, io.env)
         return found
       })
-      const plan = await makePlan(prepared)
+      const plan = await makePlan(prepared, io)
       const text = flags.json === true ? `${JSON.stringify(plan, null, 2)}\n` : formatPlan(io, plan)
       io.stdout.write(io.redactor.redact(text))
       if (flags.build === true) await build()

@@ -1,9 +1,11 @@
 import { buildLabel } from "../nix/build.ts"
 import { formatProject } from "../state/names.ts"
-import type { LockStatus, StateStore } from "../state/store.ts"
+import type { LockStatus } from "../state/store.ts"
 import type { Detected } from "./detect.ts"
+import type { GitOptions } from "./git.ts"
 import { claimsOf } from "./claims.ts"
 import type { Prepared, PreparedEffect } from "./prepare.ts"
+import { newerDeployment, type SupersededOptions } from "./superseded.ts"
 import { describeWhen } from "./when.ts"
 
 export type PlannedSecret = {
@@ -36,6 +38,8 @@ export type PlannedEffect = {
   readonly because: string
   /** Why it would fail at once: a refused secret, a missing state file. */
   readonly fails?: string
+  /** Why it would give way to a newer commit that was deployed already. */
+  readonly superseded?: string
   readonly builds: readonly string[]
   readonly secrets: readonly PlannedSecret[]
   readonly state: readonly PlannedState[]
@@ -58,9 +62,10 @@ export type Plan = {
 }
 
 /** What a run would do, and why not. Reads the store, changes nothing. */
-export async function makePlan(prepared: Prepared): Promise<Plan> {
+export async function makePlan(prepared: Prepared, { env }: Pick<GitOptions, "env">): Promise<Plan> {
   const { file, detected, effects, builds, store, secretsLabel, pipeline, jobs } = prepared
   const locks = await store.locks()
+  const git = { env, cwd: detected.repo.root }
   return {
     file,
     project: formatProject(store.project),
@@ -68,7 +73,7 @@ export async function makePlan(prepared: Prepared): Promise<Plan> {
     secretsFile: secretsLabel,
     repo: detected.repo,
     origin: detected.origin,
-    effects: await Promise.all(effects.map((effect) => planEffect(effect, { store, locks }))),
+    effects: await Promise.all(effects.map((effect) => planEffect(effect, { store, locks, detected, git }))),
     builds: [
       ...new Set([...effects, ...builds].flatMap(({ requests }) => requests.map(({ build }) => buildLabel(build)))),
     ],
@@ -80,7 +85,7 @@ export async function makePlan(prepared: Prepared): Promise<Plan> {
 
 async function planEffect(
   prepared: PreparedEffect,
-  { store, locks }: { readonly store: StateStore; readonly locks: readonly LockStatus[] },
+  { store, locks, detected, git }: Omit<SupersededOptions, "id"> & { readonly locks: readonly LockStatus[] },
 ): Promise<PlannedEffect> {
   const { node, grants, requests } = prepared
   const { effect } = node
@@ -107,10 +112,13 @@ async function planEffect(
       : missing !== undefined
         ? `state file ${missing.name} is missing`
         : undefined
+  const decided = verdict(prepared)
+  const superseded = decided.runs ? await newerDeployment({ store, detected, git, id: node.id }) : undefined
   return {
     id: node.id,
     name: effect.name,
-    ...verdict(prepared),
+    ...decided,
+    ...(superseded !== undefined && { superseded }),
     ...(fails !== undefined && { fails }),
     builds: requests.map(({ build }) => buildLabel(build)),
     secrets: grants.decisions,

@@ -50,11 +50,12 @@ export type SupersededOptions = {
   readonly detected: Detected
   /** The effect's place in the tree. */
   readonly id: string
-  /** The effect's own lock, held. */
-  readonly lease: Lease
   readonly git: GitOptions
-  /** Deploy all the same. */
-  readonly allowOlder: boolean
+}
+
+/** Why a run must not deploy over what this effect ran for last; `undefined` when it may. Only reads. */
+export async function newerDeployment(options: SupersededOptions): Promise<string | undefined> {
+  return (await compareWithLast(options, undefined))?.because
 }
 
 /**
@@ -62,18 +63,43 @@ export type SupersededOptions = {
  * that this commit has begun, so that no older run can follow, even if this one fails half-way.
  */
 export async function claimDeployment({
-  store,
-  detected,
-  id,
   lease,
-  git,
   allowOlder,
-}: SupersededOptions): Promise<string | undefined> {
-  const { repo, writer, sequence } = detected
+  ...options
+}: SupersededOptions & {
+  /** The effect's own lock, held. */
+  readonly lease: Lease
+  /** Deploy all the same. */
+  readonly allowOlder: boolean
+}): Promise<string | undefined> {
+  const found = await compareWithLast(options, lease)
   // Without a commit there is no older and no newer.
+  if (found === undefined) return undefined
+  const { current, last, base, because } = found
+  if (because !== undefined && !allowOlder) return because
+  // The same run again, or the same commit typed again, has nothing new to remember.
+  if (last !== undefined && isDeepStrictEqual(last, current)) return undefined
+  const { store, id, detected } = options
+  await note({ store, name: deployedName(id), current, lease, writer: detected.writer, base })
+  return undefined
+}
+
+type Comparison = {
+  readonly current: Deployed
+  readonly last: Deployed | undefined
+  /** The version of the record. */
+  readonly base: number | "absent"
+  readonly because: string | undefined
+}
+
+async function compareWithLast(
+  { store, detected, id, git }: SupersededOptions,
+  lease: Lease | undefined,
+): Promise<Comparison | undefined> {
+  const { repo, writer, sequence } = detected
   if (repo.rev === null) return undefined
   const name = deployedName(id)
-  const read = await store.get(name, { lease })
+  const read = await store.get(name, lease === undefined ? {} : { lease })
   const last = read === undefined ? undefined : parseDeployed(name, await text(Readable.from(read.content)))
   const current: Deployed = {
     format: 1,
@@ -83,15 +109,9 @@ export async function claimDeployment({
     sequence: sequence ?? null,
     runUrl: writer.runUrl ?? null,
   }
-  if (last !== undefined && !allowOlder) {
-    const ancestry = await compareCommits({ older: current.rev, newer: last.rev }, git)
-    const because = supersededBecause(current, last, ancestry)
-    if (because !== undefined) return because
-  }
-  // The same run again, or the same commit typed again, has nothing new to remember.
-  if (last !== undefined && isDeepStrictEqual(last, current)) return undefined
-  await note({ store, name, current, lease, writer, base: read?.version.version ?? "absent" })
-  return undefined
+  const ancestry = last === undefined ? "same" : await compareCommits({ older: current.rev, newer: last.rev }, git)
+  const because = last === undefined ? undefined : supersededBecause(current, last, ancestry)
+  return { current, last, base: read?.version.version ?? "absent", because }
 }
 
 async function note({

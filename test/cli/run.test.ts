@@ -229,6 +229,9 @@ describe("older commits", () => {
         b: { status: "skipped", because: "it comes after a, which was superseded" },
       },
     })
+    const plan = await project.run(["plan", ...args])
+    expect(plan.stdout).toMatch(new RegExp(`^a: would be superseded\\n.*\\n  newer    ${because}$`, "m"))
+    expect(plan.stdout).toContain("then 1 effect of 2.")
     expect(await project.state("db")).toBe(newer)
     expect(await project.noted()).toEqual([newer])
     expect(await project.store.history("db")).toHaveLength(1)
