@@ -48,6 +48,21 @@ export function usageError(details: Omit<ErrorDetails, "exit">): AlcidesError {
   return new AlcidesError({ ...details, exit: Exit.usage })
 }
 
+/** Whether a file system call failed because the file is not there: the only failure that means "absent". */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT"
+}
+
+/** What a file system call found, or `otherwise` when the file is not there. Every other failure is thrown. */
+export async function unlessMissing<T, U>(call: Promise<T>, otherwise: U): Promise<T | U> {
+  try {
+    return await call
+  } catch (error) {
+    if (isMissing(error)) return otherwise
+    throw error
+  }
+}
+
 /** The text of anything thrown, on one line. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)

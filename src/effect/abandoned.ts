@@ -1,5 +1,6 @@
 import { readdir, rename } from "node:fs/promises"
 import { join } from "node:path"
+import { unlessMissing } from "../errors.ts"
 import { endProcessesWith } from "../exec.ts"
 import { keptFolderOf } from "../state/kept.ts"
 import { holdsFiles, keepFolder } from "./kept-folder.ts"
@@ -24,7 +25,7 @@ export async function cleanAbandoned({
   readonly keepIn: string
 }): Promise<readonly Salvaged[]> {
   const salvaged: Salvaged[] = []
-  for (const name of await readdir(parent).catch(() => [])) {
+  for (const name of await unlessMissing(readdir(parent), [])) {
     const claimed = await claim(parent, name)
     if (claimed === undefined) continue
     const { path, effect, project } = claimed

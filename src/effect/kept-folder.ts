@@ -1,6 +1,6 @@
 import { chmod, cp, lstat, mkdir, mkdtemp, readdir } from "node:fs/promises"
 import { join } from "node:path"
-import { AlcidesError, Exit, messageOf } from "../errors.ts"
+import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
 import { keptFolderOf } from "../state/kept.ts"
 import type { Effect } from "./effect.ts"
 
@@ -45,7 +45,7 @@ async function keptOf(
   { name, state }: Effect,
   dir: string,
 ): Promise<readonly { readonly path: string; readonly stateFile: string | undefined }[]> {
-  const entries = await readdir(dir, { withFileTypes: true }).catch(() => [])
+  const entries = await unlessMissing(readdir(dir, { withFileTypes: true }), [])
   return entries.flatMap((entry) => {
     const what = entry.name.replace(keptAt, "")
     const stateFile = entry.isFile() ? state.find((file) => file.name === what)?.name : undefined
@@ -77,7 +77,7 @@ export async function assertNothingKept(
 
 /** Whether there is anything in a folder, at whatever depth, that would be worth keeping. */
 export async function holdsFiles(folder: string): Promise<boolean> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const entries = await unlessMissing(readdir(folder, { recursive: true, withFileTypes: true }), [])
   return entries.some((entry) => entry.isFile() || entry.isSymbolicLink())
 }
 

@@ -2,7 +2,7 @@ import { rmSync, type Dirent } from "node:fs"
 import { chmod, lstat, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { dir } from "tmp-promise"
-import { AlcidesError } from "../errors.ts"
+import { AlcidesError, unlessMissing } from "../errors.ts"
 import { endProcessesWith } from "../exec.ts"
 import { writeOwner } from "./owner.ts"
 
@@ -69,7 +69,7 @@ export function stateOf(path: string): string {
 
 /** Whether a private folder's state was fetched, and is not known to be safe. */
 export async function hasOpenState(path: string): Promise<boolean> {
-  return (await stat(join(path, stateOpenFile)).catch(() => undefined)) !== undefined
+  return (await unlessMissing(stat(join(path, stateOpenFile)), undefined)) !== undefined
 }
 
 /** Removes a folder, also where the effect took its own right to write away, as Go's module cache does. */

@@ -4,7 +4,7 @@ import { mkdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import { AlcidesError, Exit, messageOf } from "../errors.ts"
+import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
 import { keepFile } from "../state/kept.ts"
 import { formatProject } from "../state/names.ts"
 import type { Lease, StateStore, StateVersion, Writer } from "../state/store.ts"
@@ -90,7 +90,7 @@ export async function putStateFiles(
 async function putOne(file: FetchedFile, { store, leases, writer, message }: Exchange): Promise<number | "absent"> {
   const { name, path, version, use, fetched } = file
   if (use.access === "read") return version
-  const info = await stat(path).catch(() => undefined)
+  const info = await unlessMissing(stat(path), undefined)
   if (info === undefined) return version
   if (info.size === 0 && !use.mayBeEmpty) {
     throw new AlcidesError({

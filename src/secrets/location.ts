@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
-import { AlcidesError, messageOf, usageError } from "../errors.ts"
+import { AlcidesError, isMissing, messageOf, usageError } from "../errors.ts"
 import { Secret } from "./secret.ts"
 import { parseSecretsFile, type SecretsFile } from "./secrets-file.ts"
 
@@ -89,8 +89,4 @@ export function secretsFileMissing(label: string): AlcidesError {
     message: `there is no secrets file ${label}`,
     hint: missingFileHint,
   })
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT"
 }

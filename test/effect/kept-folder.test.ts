@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { assertNothingKept, keepFolder } from "../../src/effect/kept-folder.ts"
+import { assertNothingKept, holdsFiles, keepFolder } from "../../src/effect/kept-folder.ts"
 import { mkEffect } from "../../src/effect/mk-effect.ts"
 import { keepFile, keptFolderOf } from "../../src/state/kept.ts"
 
@@ -39,6 +39,14 @@ describe("assertNothingKept", () => {
     await keepAll("deploy", "github/o/another")
     await keepOne("other.json")
     await check()
+  })
+
+  it("does not take a place that cannot be looked into for an empty one", async () => {
+    await mkdir(dir)
+    await writeFile(keptFolderOf({ dir, project }), "in the way of a folder")
+    await expect(check()).rejects.toMatchObject({ code: "ENOTDIR" })
+    await expect(holdsFiles(keptFolderOf({ dir, project }))).rejects.toMatchObject({ code: "ENOTDIR" })
+    expect(await holdsFiles(join(folder, "absent"))).toBe(false)
   })
 
   it("stops an effect whose state an earlier run could not even write", async () => {
