@@ -3,8 +3,8 @@ import { lockKey, lockKeyOfLease, locksFolder, newLeaseId } from "./keys.ts"
 import * as rules from "./lock-record.ts"
 import type { LockRecord } from "./lock-record.ts"
 import { assertLockName, formatProject } from "./names.ts"
-import type { ObjectStore } from "./objects.ts"
-import { parseRecord, updateRecord, type Change } from "./records.ts"
+import type { ObjectStore, StoredRecord } from "./objects.ts"
+import { parseRecord, readRecord, updateRecord, type Change } from "./records.ts"
 import type { Lease, Project, StateStore } from "./store.ts"
 
 const deepestNesting = 32
@@ -29,13 +29,12 @@ export function lockStore({
   readonly objects: ObjectStore
   readonly project: Project
 }): Leases & Locks {
-  const parse = (key: string) => (text: string) =>
-    parseRecord({ text, schema: rules.lockRecordSchema, where: `${objects.url}/${key}` })
-
-  const readRecord = async (key: string): Promise<LockRecord | undefined> => {
-    const stored = await objects.read(key)
-    return stored === undefined ? undefined : parse(key)(stored.text)
-  }
+  const seen = new Map<string, StoredRecord>()
+  const at = (key: string) => ({
+    objects,
+    key,
+    parse: (text: string) => parseRecord({ text, schema: rules.lockRecordSchema, where: `${objects.url}/${key}` }),
+  })
 
   const assertOwn = (record: LockRecord, lock: string): LockRecord => {
     if (record.lock === lock && record.project === formatProject(project)) return record
@@ -48,7 +47,7 @@ export function lockStore({
 
   const find = async (leaseId: string): Promise<Lease | undefined> => {
     const key = lockKeyOfLease(leaseId)
-    const record = key === undefined ? undefined : await readRecord(key)
+    const record = key === undefined ? undefined : await readRecord({ ...at(key), seen })
     if (record === undefined || record.leases.length === 0) return undefined
     return rules.heldLeases(record, await objects.now()).find(({ id }) => id === leaseId)
   }
@@ -69,7 +68,7 @@ export function lockStore({
   }
 
   const held = async (lock: string): Promise<readonly Lease[]> => {
-    const record = await readRecord(lockKey(project, lock))
+    const record = await readRecord({ ...at(lockKey(project, lock)), seen })
     if (record === undefined || record.leases.length === 0) return []
     return rules.heldLeases(assertOwn(record, lock), await objects.now())
   }
@@ -80,7 +79,7 @@ export function lockStore({
   ): Promise<A> => {
     assertLockName(lock)
     const key = lockKey(project, lock)
-    return updateRecord({ objects, key, parse: parse(key) }, async (before) => {
+    return updateRecord({ ...at(key), seen }, async (before) => {
       const record =
         before === undefined
           ? rules.emptyLockRecord({ project: formatProject(project), lock })
@@ -95,7 +94,7 @@ export function lockStore({
   ): Promise<A> => {
     const key = lockKeyOfLease(leaseId)
     if (key === undefined) throw leaseLost({ lease: leaseId, why: "no lease ever had this id" })
-    return updateRecord({ objects, key, parse: parse(key) }, async (before) => {
+    return updateRecord({ ...at(key), seen }, async (before) => {
       const changed = before === undefined ? undefined : change(before, await objects.now())
       if (changed === undefined) throw leaseLost({ lease: leaseId, why: notHeld })
       return changed
@@ -132,7 +131,7 @@ export function lockStore({
       const folder = locksFolder(project)
       const records = []
       for (const child of await objects.children(folder)) {
-        const record = await readRecord(`${folder}/${child}`)
+        const record = await readRecord(at(`${folder}/${child}`))
         if (record?.project === formatProject(project)) records.push(record)
       }
       if (records.length === 0) return []

@@ -1,3 +1,4 @@
+import { headRecords } from "./heads.ts"
 import { lockStore } from "./locks.ts"
 import type { ObjectStore } from "./objects.ts"
 import { stateFiles } from "./state-files.ts"
@@ -11,11 +12,12 @@ export function createStateStore({
   readonly objects: ObjectStore
   readonly project: Project
 }): StateStore {
+  const heads = headRecords({ objects, project })
   const { assertHeld, ancestors, held, ...leases } = lockStore({ objects, project })
   return {
     url: objects.url,
     project,
-    ...stateFiles({ objects, project, locks: { assertHeld, ancestors, held } }),
+    ...stateFiles({ objects, project, heads, locks: { assertHeld, ancestors, held } }),
     ...leases,
   }
 }

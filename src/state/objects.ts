@@ -27,10 +27,13 @@ export interface ObjectStore {
   readonly url: string
   read(key: string): Promise<StoredRecord | undefined>
   /**
-   * Makes `text` the record when it still is what `expected` names; durable when it returns true.
-   * False means lost: another writer was first, or it cannot be told; what stands must be read again.
+   * Makes `text` the record when it still is what `expected` names; durable when it returns the new tag.
+   * `undefined` means lost: another writer was first, or it cannot be told; what stands must be read again.
    */
-  swap(key: string, change: { readonly text: string; readonly expected: string | "absent" }): Promise<boolean>
+  swap(
+    key: string,
+    change: { readonly text: string; readonly expected: string | "absent" },
+  ): Promise<string | undefined>
   /** The segments that follow `folder` in the keys of records. Order does not matter. */
   children(folder: string): Promise<readonly string[]>
   /** Streams a new immutable blob whose name begins with `stem`; durable and complete when it returns. */

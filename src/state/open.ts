@@ -7,12 +7,23 @@ import { createStateStore } from "./object-state-store.ts"
 import type { ObjectStore } from "./objects.ts"
 import type { Project, StateStore } from "./store.ts"
 
-const drivers: Readonly<Record<string, (url: string) => Promise<ObjectStore>>> = {
+export type OpenOptions = {
+  /** Where a driver finds its credentials. Default: this program's. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+// Loaded when such a store is opened: the S3 client alone takes longer to load than all the rest.
+const drivers: Readonly<Record<string, (url: string, options: OpenOptions) => Promise<ObjectStore>>> = {
   "file:": async (url) => openFileStore(url),
 }
 
 /** Opens the store that a URL names; nothing is read or written yet. Throws `store-url-invalid` or `store-driver-unknown`. */
-export async function openStore(url: string, project: Project): Promise<StateStore> {
+export async function openStore(url: string, project: Project, options: OpenOptions = {}): Promise<StateStore> {
+  return createStateStore({ objects: await openObjects(url, options), project })
+}
+
+/** Opens the storage itself, without the rules for state files and locks. Throws `store-url-invalid` or `store-driver-unknown`. */
+export async function openObjects(url: string, options: OpenOptions = {}): Promise<ObjectStore> {
   const scheme = /^[a-z][a-z0-9+.-]*:/.exec(url)?.[0]
   if (scheme === undefined) {
     throw usageError({
@@ -29,7 +40,7 @@ export async function openStore(url: string, project: Project): Promise<StateSto
       hint: `this version opens: ${Object.keys(drivers).join(", ")}`,
     })
   }
-  return createStateStore({ objects: await open(url), project })
+  return open(url, options)
 }
 
 export type StoreChoice = {

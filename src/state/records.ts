@@ -1,7 +1,7 @@
 import * as z from "zod/mini"
 import { AlcidesError } from "../errors.ts"
 import { formatTooNew, storeDamaged } from "./failures.ts"
-import type { ObjectStore } from "./objects.ts"
+import type { ObjectStore, StoredRecord } from "./objects.ts"
 
 const mostAttempts = 60
 // In milliseconds.
@@ -47,20 +47,59 @@ function parseJson(text: string, where: string): unknown {
 
 export type Change<R, A> = { readonly record: R; readonly answer: A }
 
+export type RecordAt<R> = {
+  readonly objects: ObjectStore
+  readonly key: string
+  readonly parse: (text: string) => R
+  /** What this program saw last, by key. A change starts from it instead of reading first; the swap tells whether it was old. */
+  readonly seen?: Map<string, StoredRecord>
+}
+
+function unlessRefused(error: unknown): undefined {
+  if (!(error instanceof AlcidesError) || error.code.startsWith("store-")) throw error
+}
+
+/** Reads a record, and remembers it for the change that may follow. */
+export async function readRecord<R>({ objects, key, parse, seen }: RecordAt<R>): Promise<R | undefined> {
+  const stored = await objects.read(key)
+  if (stored === undefined) seen?.delete(key)
+  else seen?.set(key, stored)
+  return stored === undefined ? undefined : parse(stored.text)
+}
+
 /**
  * Reads a record, lets `change` make the next one, and swaps it in, again and again until no other writer was in between.
  * `change` runs once per attempt, after the record was read; giving back the same record writes nothing.
  */
 export async function updateRecord<R, A>(
-  { objects, key, parse }: { readonly objects: ObjectStore; readonly key: string; readonly parse: (text: string) => R },
+  at: RecordAt<R>,
   change: (record: R | undefined) => Promise<Change<R | undefined, A>>,
 ): Promise<A> {
+  const { objects, key, parse, seen } = at
+  const changed = async (stored: StoredRecord | undefined) => {
+    const before = stored === undefined ? undefined : parse(stored.text)
+    return { before, ...(await change(before)) }
+  }
+  const swapped = async (stored: StoredRecord | undefined, record: R | undefined): Promise<boolean> => {
+    const text = JSON.stringify(record)
+    seen?.delete(key)
+    const tag = await objects.swap(key, { text, expected: stored?.tag ?? "absent" })
+    if (tag === undefined) return false
+    seen?.set(key, { text, tag })
+    return true
+  }
+
+  const remembered = seen?.get(key)
+  if (remembered !== undefined) {
+    // Only a swap proves that what is remembered still stands, so a refusal or an answer without a swap does not count.
+    const tried = await changed(remembered).catch(unlessRefused)
+    if (tried !== undefined && tried.record !== tried.before && (await swapped(remembered, tried.record)))
+      return tried.answer
+  }
   for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
     const stored = await objects.read(key)
-    const before = stored === undefined ? undefined : parse(stored.text)
-    const { record, answer } = await change(before)
-    if (record === before) return answer
-    if (await objects.swap(key, { text: JSON.stringify(record), expected: stored?.tag ?? "absent" })) return answer
+    const { before, record, answer } = await changed(stored)
+    if (record === before || (await swapped(stored, record))) return answer
     const pause = Math.random() * Math.min(longestPause, 2 ** attempt)
     await new Promise((resolve) => setTimeout(resolve, pause))
   }

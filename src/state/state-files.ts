@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto"
 import { AlcidesError, Exit } from "../errors.ts"
 import { contentMissing, verified } from "./content.ts"
-import { describeLease, storeDamaged } from "./failures.ts"
+import { describeLease } from "./failures.ts"
+import { parseHead, type Heads } from "./heads.ts"
 import { stateKeys, statesFolder } from "./keys.ts"
 import type { Locks } from "./locks.ts"
 import { assertStateName, stateLock } from "./names.ts"
 import type { ObjectStore } from "./objects.ts"
-import { parseRecord, updateRecord, type Change } from "./records.ts"
 import * as rules from "./state-record.ts"
 import type { StateRecord, VersionRecord, Write } from "./state-record.ts"
 import type { Lease, LeaseId, Project, PutOptions, StateStore, StateVersion } from "./store.ts"
@@ -23,29 +23,14 @@ const sweepEvery = 16
 export function stateFiles({
   objects,
   project,
+  heads,
   locks,
 }: {
   readonly objects: ObjectStore
   readonly project: Project
+  readonly heads: Heads
   readonly locks: Locks
 }): StateFiles {
-  const parse = (key: string, name: string) => (text: string) => {
-    const where = `${objects.url}/${key}`
-    const record = parseRecord({ text, schema: rules.stateRecordSchema, where })
-    if (record.name !== name)
-      throw storeDamaged({
-        where,
-        what: `is the record of ${JSON.stringify(record.name)}, not of ${JSON.stringify(name)}`,
-      })
-    return record
-  }
-
-  const readHead = async (name: string): Promise<StateRecord | undefined> => {
-    const { head } = stateKeys(project, name)
-    const stored = await objects.read(head)
-    return stored === undefined ? undefined : parse(head, name)(stored.text)
-  }
-
   // The order matters: the head is read first, then the lease is checked, then the head is swapped. Whoever takes the lock over
   // in between and reads the state moves the head, so the swap is lost and the lease is checked again.
   const assertMayWrite = async (name: string, leaseId: LeaseId | undefined): Promise<Lease | undefined> => {
@@ -58,16 +43,6 @@ export function stateFiles({
     return lease
   }
 
-  const updateHead = <A>(
-    name: string,
-    change: (record: StateRecord) => Promise<Change<StateRecord, A>>,
-  ): Promise<A> => {
-    const { head } = stateKeys(project, name)
-    return updateRecord({ objects, key: head, parse: parse(head, name) }, (before) =>
-      change(before ?? rules.emptyStateRecord(name)),
-    )
-  }
-
   const write = (
     name: string,
     { lease, writer, message }: WriteOptions,
@@ -75,7 +50,7 @@ export function stateFiles({
   ): Promise<StateVersion> => {
     assertStateName(name)
     const id = randomUUID()
-    return updateHead(name, async (before) => {
+    return heads.update(name, async (before) => {
       // A swap that could not be told from a lost one may have landed all the same.
       const mine = rules.landed(before, id)
       if (mine !== undefined) return { record: before, answer: rules.publicVersion(mine) }
@@ -89,7 +64,7 @@ export function stateFiles({
   }
 
   const readFenced = (name: string, lease: LeaseId): Promise<StateRecord> =>
-    updateHead(name, async (before) => {
+    heads.update(name, async (before) => {
       const record = rules.fence(before, await locks.assertHeld(lease.id))
       return { record, answer: record }
     })
@@ -101,7 +76,7 @@ export function stateFiles({
     const now = await objects.now()
     const old = (await objects.blobs(blobs)).filter(({ modified }) => modified + orphanAge < now)
     return async () => {
-      const used = new Set((await readHead(name))?.versions.map(({ blob }) => blob))
+      const used = new Set((await heads.read(name))?.versions.map(({ blob }) => blob))
       for (const { name: blob } of old) if (!used.has(blob)) await objects.removeBlob(blobs, blob)
     }
   }
@@ -109,7 +84,7 @@ export function stateFiles({
   return {
     async get(name, { version, lease } = {}) {
       assertStateName(name)
-      const record = lease === undefined ? await readHead(name) : await readFenced(name, lease)
+      const record = lease === undefined ? await heads.read(name) : await readFenced(name, lease)
       const found =
         version === undefined ? rules.currentVersion(record) : record?.versions.find((one) => one.version === version)
       if (found?.blob === undefined) return undefined
@@ -121,7 +96,7 @@ export function stateFiles({
 
     async put(name, content, { base, ...options }) {
       assertStateName(name)
-      const before = await readHead(name)
+      const before = await heads.read(name)
       const started = await objects.now()
       // Told before the content is sent, if it can be told already.
       await assertMayWrite(name, options.lease)
@@ -145,11 +120,7 @@ export function stateFiles({
         const key = `${folder}/${child}/head`
         const stored = await objects.read(key)
         if (stored === undefined) continue
-        const record = parseRecord({
-          text: stored.text,
-          schema: rules.stateRecordSchema,
-          where: `${objects.url}/${key}`,
-        })
+        const record = parseHead({ where: `${objects.url}/${key}` })(stored.text)
         const current = rules.currentVersion(record)
         if (current !== undefined)
           summaries.push({ name: record.name, current: rules.publicVersion(current), versions: record.versions.length })
@@ -159,7 +130,7 @@ export function stateFiles({
 
     async history(name) {
       assertStateName(name)
-      const record = await readHead(name)
+      const record = await heads.read(name)
       return record === undefined || record.versions.length === 0
         ? undefined
         : record.versions.map(rules.publicVersion).toReversed()

@@ -1,7 +1,7 @@
 import * as z from "zod/mini"
 import { AlcidesError, usageError } from "../errors.ts"
 import { leaseLost } from "./failures.ts"
-import type { Base, Lease, StateVersion, Writer } from "./store.ts"
+import type { Base, Lease, Pin, StateVersion, Writer } from "./store.ts"
 
 const optional = z.optional
 
@@ -18,6 +18,8 @@ const versionSchema = z.object({
   blob: optional(z.string()),
   writer: writerSchema,
   message: optional(z.string()),
+  encrypted: optional(z.object({ recipients: z.array(z.string()) })),
+  pinned: optional(z.object({ by: z.string(), at: z.string(), reason: optional(z.string()) })),
   rollbackOf: optional(z.int()),
 })
 
@@ -129,6 +131,8 @@ export function publicVersion({
   blob,
   writer,
   message,
+  encrypted,
+  pinned,
   rollbackOf,
 }: VersionRecord): StateVersion {
   return {
@@ -138,9 +142,15 @@ export function publicVersion({
     sha256,
     writer: publicWriter(writer),
     ...(message !== undefined && { message }),
+    ...(encrypted !== undefined && { encrypted }),
+    ...(pinned !== undefined && { pinned: publicPin(pinned) }),
     ...(rollbackOf !== undefined && { rollbackOf }),
     ...(blob === undefined && { deleted: true }),
   }
+}
+
+function publicPin({ by, at, reason }: NonNullable<VersionRecord["pinned"]>): Pin {
+  return { by, at, ...(reason !== undefined && { reason }) }
 }
 
 /** Leaves fields out instead of naming them `undefined`. */

@@ -15,16 +15,28 @@ export type StateVersion = {
   readonly version: number
   /** ISO 8601, by the store's clock. */
   readonly created: string
-  /** Bytes. */
+  /** Bytes, as stored: of an encrypted version, those of the age file. */
   readonly size: number
-  /** Hexadecimal. */
+  /** Hexadecimal, of the bytes as stored: the hash of a secret file would tell who has guessed it. */
   readonly sha256: string
   readonly writer: Writer
   readonly message?: string
+  /** Set when the content is an age file, with the public keys it is for. */
+  readonly encrypted?: { readonly recipients: readonly string[] }
+  /** Set when retention must keep this version. */
+  readonly pinned?: Pin
   /** Set when this version was made by a rollback: the version whose content it repeats. */
   readonly rollbackOf?: number
   /** Set when this version says that the file was deleted: it has no content. */
   readonly deleted?: boolean
+}
+
+/** Who wants a version kept, and why. */
+export type Pin = {
+  readonly by: string
+  /** ISO 8601, by the store's clock. */
+  readonly at: string
+  readonly reason?: string
 }
 
 export type StateFileSummary = {

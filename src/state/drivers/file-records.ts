@@ -84,7 +84,7 @@ export function fileRecords({
         if (generation === undefined) return undefined
         const found = await readGeneration(path, generation)
         // Pruned between listing and reading: others have written since.
-        if (found !== undefined) return { text: found.text, tag: `${generation}:${found.id}` }
+        if (found !== undefined) return { text: found.text, tag: tagOf(generation, found.id) }
       }
       throw storeDamaged({ where: path, what: "lists a newest record that cannot be opened" })
     },
@@ -103,10 +103,10 @@ export function fileRecords({
       const linked = (await step({ name: "stat temporary", path: temporary }, () => stat(temporary)))?.nlink === 2
       if (linked) await folder.settle(path)
       await folder.discard(temporary)
-      if (!linked) return false
-      if (await counts({ path, generation, id })) return true
+      if (!linked) return undefined
+      if (await counts({ path, generation, id })) return tagOf(generation, id)
       await folder.remove(target)
-      return false
+      return undefined
     },
 
     async children(key) {
@@ -115,6 +115,10 @@ export function fileRecords({
       return (await step({ name: "list folder", path, expect: ["ENOENT"] }, () => readdir(path))) ?? []
     },
   }
+}
+
+function tagOf(generation: number, id: string): string {
+  return `${generation}:${id}`
 }
 
 function wrap({ id, parent, text }: Header & { readonly text: string }): string {

@@ -19,10 +19,10 @@ export function memoryObjects({ onSwap, clock = () => 0 }: MemoryOptions = {}): 
     },
     swap: async (key, { text, expected }) => {
       const verdict = landedOnce ? undefined : onSwap?.(key)
-      if (verdict === "lost" || (records.get(key) ?? "absent") !== expected) return false
+      if (verdict === "lost" || (records.get(key) ?? "absent") !== expected) return undefined
       records.set(key, text)
       landedOnce = verdict !== undefined
-      return verdict === undefined
+      return verdict === undefined ? text : undefined
     },
     children: async () => [],
     writeBlob: async (_, { stem }) => ({ name: `${stem}-blob`, size: 0, sha256: "" }),
