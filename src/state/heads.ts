@@ -1,15 +1,21 @@
 import { storeDamaged } from "./failures.ts"
 import { stateKeys } from "./keys.ts"
 import type { ObjectStore, StoredRecord } from "./objects.ts"
-import { parseRecord, readRecord, updateRecord, type Change } from "./records.ts"
+import { lastRecord, parseRecord, readRecord, updateRecord, type Change, type Current } from "./records.ts"
 import { emptyStateRecord, stateRecordSchema, type StateRecord } from "./state-record.ts"
 import type { Project } from "./store.ts"
+
+/** A head record, and which state of it this is. */
+export type Head = { readonly record: StateRecord; readonly tag: string | "absent" }
 
 /** The head records of one project's state files. */
 export interface Heads {
   read(name: string): Promise<StateRecord | undefined>
+  /** As this program saw it last, else as it is now: good enough to refuse nothing and to start a change from. */
+  last(name: string): Promise<Head>
+  now(name: string): Promise<Head>
   /** `change` is asked again whenever another writer was in between; giving back the same record writes nothing. */
-  update<A>(name: string, change: (record: StateRecord) => Promise<Change<StateRecord, A>>): Promise<A>
+  update<A>(name: string, change: (head: Head) => Promise<Change<StateRecord, A>>): Promise<A>
 }
 
 /** Head records over any driver. */
@@ -19,9 +25,15 @@ export function headRecords({ objects, project }: { readonly objects: ObjectStor
     const { head: key } = stateKeys(project, name)
     return { objects, key, seen, parse: parseHead({ where: `${objects.url}/${key}`, name }) }
   }
+  const orEmpty = (name: string, { record, tag }: Current<StateRecord>): Head => ({
+    record: record ?? emptyStateRecord(name),
+    tag,
+  })
   return {
-    read: (name) => readRecord(at(name)),
-    update: (name, change) => updateRecord(at(name), (before) => change(before ?? emptyStateRecord(name))),
+    read: async (name) => (await readRecord(at(name))).record,
+    last: async (name) => orEmpty(name, await lastRecord(at(name))),
+    now: async (name) => orEmpty(name, await readRecord(at(name))),
+    update: (name, change) => updateRecord(at(name), (record, tag) => change(orEmpty(name, { record, tag }))),
   }
 }
 

@@ -47,7 +47,7 @@ export function lockStore({
 
   const find = async (leaseId: string): Promise<Lease | undefined> => {
     const key = lockKeyOfLease(leaseId)
-    const record = key === undefined ? undefined : await readRecord({ ...at(key), seen })
+    const { record } = key === undefined ? { record: undefined } : await readRecord({ ...at(key), seen })
     if (record === undefined || record.leases.length === 0) return undefined
     return rules.heldLeases(record, await objects.now()).find(({ id }) => id === leaseId)
   }
@@ -68,7 +68,7 @@ export function lockStore({
   }
 
   const held = async (lock: string): Promise<readonly Lease[]> => {
-    const record = await readRecord({ ...at(lockKey(project, lock)), seen })
+    const { record } = await readRecord({ ...at(lockKey(project, lock)), seen })
     if (record === undefined || record.leases.length === 0) return []
     return rules.heldLeases(assertOwn(record, lock), await objects.now())
   }
@@ -131,7 +131,7 @@ export function lockStore({
       const folder = locksFolder(project)
       const records = []
       for (const child of await objects.children(folder)) {
-        const record = await readRecord(at(`${folder}/${child}`))
+        const { record } = await readRecord(at(`${folder}/${child}`))
         if (record?.project === formatProject(project)) records.push(record)
       }
       if (records.length === 0) return []

@@ -4,19 +4,17 @@ import type { Project } from "./store.ts"
 // In bytes. A lock's may be longer, so that every state file's own lock has a name.
 const longest = { state: 200, lock: 220 }
 
+function problemOf(kind: "state" | "lock", name: string): string | undefined {
+  if (name === "") return "it is empty"
+  if (name.includes("/") || name.includes("\\")) return "it contains a slash"
+  if (name === "." || name.includes("..")) return "it contains `..` or is `.`"
+  if (/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)) return "it contains a control character"
+  if (Buffer.byteLength(name) > longest[kind]) return `it is longer than ${longest[kind]} bytes`
+  return undefined
+}
+
 function assertName(kind: "state" | "lock", name: string): void {
-  const problem =
-    name === ""
-      ? "it is empty"
-      : name.includes("/") || name.includes("\\")
-        ? "it contains a slash"
-        : name === "." || name.includes("..")
-          ? "it contains `..` or is `.`"
-          : /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)
-            ? "it contains a control character"
-            : Buffer.byteLength(name) > longest[kind]
-              ? `it is longer than ${longest[kind]} bytes`
-              : undefined
+  const problem = problemOf(kind, name)
   if (problem === undefined) return
   throw usageError({
     code: `${kind}-name-invalid`,
@@ -58,5 +56,13 @@ export function formatProject({ site, owner, name }: Project): string {
 
 /** The lock that guards one state file: who holds it exclusively is the only one who may write the file. */
 export function stateLock(name: string): string {
-  return `alcides.state.${name}`
+  return `${stateLockPrefix}${name}`
 }
+
+/** The opposite of `stateLock`; `undefined` for any other lock. */
+export function lockedState(lock: string): string | undefined {
+  const name = lock.startsWith(stateLockPrefix) ? lock.slice(stateLockPrefix.length) : ""
+  return problemOf("state", name) === undefined ? name : undefined
+}
+
+const stateLockPrefix = "alcides.state."

@@ -1,5 +1,6 @@
 import { headRecords } from "./heads.ts"
 import { lockStore } from "./locks.ts"
+import { lockedState } from "./names.ts"
 import type { ObjectStore } from "./objects.ts"
 import { stateFiles } from "./state-files.ts"
 import type { Project, StateStore } from "./store.ts"
@@ -14,10 +15,17 @@ export function createStateStore({
 }): StateStore {
   const heads = headRecords({ objects, project })
   const { assertHeld, ancestors, held, ...leases } = lockStore({ objects, project })
+  const { guard, ...files } = stateFiles({ objects, project, heads, locks: { assertHeld, ancestors, held } })
   return {
     url: objects.url,
     project,
-    ...stateFiles({ objects, project, heads, locks: { assertHeld, ancestors, held } }),
+    ...files,
     ...leases,
+    async acquire(request) {
+      const answer = await leases.acquire(request)
+      const state = lockedState(request.lock)
+      if (answer.outcome === "acquired" && state !== undefined) await guard(state, answer.lease)
+      return answer
+    },
   }
 }

@@ -55,16 +55,22 @@ export type RecordAt<R> = {
   readonly seen?: Map<string, StoredRecord>
 }
 
-function unlessRefused(error: unknown): undefined {
-  if (!(error instanceof AlcidesError) || error.code.startsWith("store-")) throw error
-}
+/** A record, and which state of it this is. */
+export type Current<R> = { readonly record: R | undefined; readonly tag: string | "absent" }
 
 /** Reads a record, and remembers it for the change that may follow. */
-export async function readRecord<R>({ objects, key, parse, seen }: RecordAt<R>): Promise<R | undefined> {
+export async function readRecord<R>(at: RecordAt<R>): Promise<Current<R>> {
+  const { objects, key, seen } = at
   const stored = await objects.read(key)
   if (stored === undefined) seen?.delete(key)
   else seen?.set(key, stored)
-  return stored === undefined ? undefined : parse(stored.text)
+  return current(at, stored)
+}
+
+/** What is remembered of a record, else what is read now. */
+export async function lastRecord<R>(at: RecordAt<R>): Promise<Current<R>> {
+  const remembered = at.seen?.get(at.key)
+  return remembered === undefined ? readRecord(at) : current(at, remembered)
 }
 
 /**
@@ -73,33 +79,28 @@ export async function readRecord<R>({ objects, key, parse, seen }: RecordAt<R>):
  */
 export async function updateRecord<R, A>(
   at: RecordAt<R>,
-  change: (record: R | undefined) => Promise<Change<R | undefined, A>>,
+  change: (record: R | undefined, tag: Current<R>["tag"]) => Promise<Change<R | undefined, A>>,
 ): Promise<A> {
-  const { objects, key, parse, seen } = at
-  const changed = async (stored: StoredRecord | undefined) => {
-    const before = stored === undefined ? undefined : parse(stored.text)
-    return { before, ...(await change(before)) }
-  }
-  const swapped = async (stored: StoredRecord | undefined, record: R | undefined): Promise<boolean> => {
+  const { objects, key, seen } = at
+  const swap = async (record: R | undefined, expected: Current<R>["tag"]): Promise<boolean> => {
     const text = JSON.stringify(record)
     seen?.delete(key)
-    const tag = await objects.swap(key, { text, expected: stored?.tag ?? "absent" })
+    const tag = await objects.swap(key, { text, expected })
     if (tag === undefined) return false
     seen?.set(key, { text, tag })
     return true
   }
 
-  const remembered = seen?.get(key)
-  if (remembered !== undefined) {
+  if (seen?.has(key) === true) {
     // Only a swap proves that what is remembered still stands, so a refusal or an answer without a swap does not count.
-    const tried = await changed(remembered).catch(unlessRefused)
-    if (tried !== undefined && tried.record !== tried.before && (await swapped(remembered, tried.record)))
-      return tried.answer
+    const { record: before, tag } = await lastRecord(at)
+    const tried = await change(before, tag).catch(unlessRefused)
+    if (tried !== undefined && tried.record !== before && (await swap(tried.record, tag))) return tried.answer
   }
   for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
-    const stored = await objects.read(key)
-    const { before, record, answer } = await changed(stored)
-    if (record === before || (await swapped(stored, record))) return answer
+    const { record: before, tag } = await readRecord(at)
+    const { record, answer } = await change(before, tag)
+    if (record === before || (await swap(record, tag))) return answer
     const pause = Math.random() * Math.min(longestPause, 2 ** attempt)
     await new Promise((resolve) => setTimeout(resolve, pause))
   }
@@ -108,4 +109,13 @@ export async function updateRecord<R, A>(
     message: `${key} was changed by others ${mostAttempts} times while this change was tried`,
     hint: "try again when fewer programs write at the same time; nothing was changed",
   })
+}
+
+function current<R>({ parse }: RecordAt<R>, stored: StoredRecord | undefined): Current<R> {
+  return stored === undefined ? { record: undefined, tag: "absent" } : { record: parse(stored.text), tag: stored.tag }
+}
+
+/** What a change from a remembered record came to: nothing, when the rules refused it. The storage's own failures are thrown. */
+export function unlessRefused(error: unknown): undefined {
+  if (!(error instanceof AlcidesError) || error.code.startsWith("store-")) throw error
 }

@@ -1,17 +1,21 @@
 import { randomUUID } from "node:crypto"
-import { AlcidesError, Exit } from "../errors.ts"
+import { AlcidesError } from "../errors.ts"
 import { contentMissing, verified } from "./content.ts"
-import { describeLease } from "./failures.ts"
-import { parseHead, type Heads } from "./heads.ts"
+import { parseHead, type Head, type Heads } from "./heads.ts"
 import { stateKeys, statesFolder } from "./keys.ts"
 import type { Locks } from "./locks.ts"
-import { assertStateName, stateLock } from "./names.ts"
+import { assertStateName } from "./names.ts"
 import type { ObjectStore } from "./objects.ts"
+import { writePermission, type Permission } from "./permission.ts"
+import { unlessRefused } from "./records.ts"
 import * as rules from "./state-record.ts"
 import type { StateRecord, VersionRecord, Write } from "./state-record.ts"
-import type { Lease, LeaseId, Project, PutOptions, StateStore, StateVersion } from "./store.ts"
+import type { Base, Lease, LeaseId, Project, PutOptions, StateStore, StateVersion } from "./store.ts"
 
-type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete">
+type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete"> & {
+  /** Tells the writers without a lease that they have to look at the lock, which `lease` is of. */
+  guard(name: string, lease: Lease): Promise<void>
+}
 type WriteOptions = Omit<PutOptions, "base">
 
 // A blob that no head names may be a write under way: it is left alone for a day, and a write that takes longer than half of that gives up.
@@ -31,41 +35,45 @@ export function stateFiles({
   readonly heads: Heads
   readonly locks: Locks
 }): StateFiles {
-  // The order matters: the head is read first, then the lease is checked, then the head is swapped. Whoever takes the lock over
-  // in between and reads the state moves the head, so the swap is lost and the lease is checked again.
-  const assertMayWrite = async (name: string, leaseId: LeaseId | undefined): Promise<Lease | undefined> => {
-    const lease = leaseId === undefined ? undefined : await locks.assertHeld(leaseId.id)
-    const own = lease === undefined ? [] : [lease.id, ...(await locks.ancestors(lease))]
-    const holder = (await locks.held(stateLock(name))).find(
-      ({ id, exclusive, parent }) => exclusive && !own.includes(id) && (lease === undefined || parent !== lease.id),
-    )
-    if (holder !== undefined) throw stateLocked(name, holder)
-    return lease
-  }
-
   const write = (
     name: string,
-    { lease, writer, message }: WriteOptions,
+    { writer, message, mayWrite }: Omit<WriteOptions, "lease"> & { readonly mayWrite: Permission },
     next: (record: StateRecord, write: Write) => StateRecord,
   ): Promise<StateVersion> => {
-    assertStateName(name)
     const id = randomUUID()
-    return heads.update(name, async (before) => {
+    return heads.update(name, async (head) => {
       // A swap that could not be told from a lost one may have landed all the same.
-      const mine = rules.landed(before, id)
-      if (mine !== undefined) return { record: before, answer: rules.publicVersion(mine) }
-      const held = await assertMayWrite(name, lease)
-      const record = held === undefined ? before : rules.fence(before, held)
-      const changed = next(record, { id, writer, message, now: await objects.now() })
+      const mine = rules.landed(head.record, id)
+      if (mine !== undefined) return { record: head.record, answer: rules.publicVersion(mine) }
+      const allowed = await mayWrite(head)
+      const changed = next(allowed, { id, writer, message, now: await objects.now() })
       const version = changed.versions.at(-1)
       if (version === undefined) throw new Error("a write made no version")
       return { record: changed, answer: rules.publicVersion(version) }
     })
   }
 
+  const permission = (name: string, lease: LeaseId | undefined): Permission => {
+    assertStateName(name)
+    return writePermission(name, { lease, locks })
+  }
+
+  /** The head on which a put may go, as far as can be told before its content is sent. */
+  const startPut = async (
+    name: string,
+    { base, mayWrite }: { readonly base: Base; readonly mayWrite: Permission },
+  ): Promise<StateRecord> => {
+    const check = async (head: Head): Promise<StateRecord> => {
+      await mayWrite(head)
+      rules.assertBase(head.record, base)
+      return head.record
+    }
+    return (await check(await heads.last(name)).catch(unlessRefused)) ?? check(await heads.now(name))
+  }
+
   const readFenced = (name: string, lease: LeaseId): Promise<StateRecord> =>
-    heads.update(name, async (before) => {
-      const record = rules.fence(before, await locks.assertHeld(lease.id))
+    heads.update(name, async (head) => {
+      const record = rules.fence(head.record, await locks.assertHeld(lease.id))
       return { record, answer: record }
     })
 
@@ -94,18 +102,15 @@ export function stateFiles({
       return { version: rules.publicVersion(found), content: verified(content, { ...found, where }) }
     },
 
-    async put(name, content, { base, ...options }) {
-      assertStateName(name)
-      const before = await heads.read(name)
+    async put(name, content, { base, lease, ...options }) {
+      const mayWrite = permission(name, lease)
+      const before = await startPut(name, { base, mayWrite })
       const started = await objects.now()
-      // Told before the content is sent, if it can be told already.
-      await assertMayWrite(name, options.lease)
-      rules.assertBase(before ?? rules.emptyStateRecord(name), base)
-      const stem = String((before?.versions.at(-1)?.version ?? 0) + 1)
+      const stem = String((before.versions.at(-1)?.version ?? 0) + 1)
       const { blobs } = stateKeys(project, name)
       const { name: blob, size, sha256 } = await objects.writeBlob(blobs, { stem, content })
       const finishSweep = Number(stem) % sweepEvery === 0 ? await sweep(name) : undefined
-      const version = await write(name, options, (record, write) => {
+      const version = await write(name, { ...options, mayWrite }, (record, write) => {
         if (write.now - started > longestWrite) throw writeTooLong(name)
         return rules.putVersion(record, { ...write, base, content: { blob, size, sha256 } })
       })
@@ -136,23 +141,20 @@ export function stateFiles({
         : record.versions.map(rules.publicVersion).toReversed()
     },
 
-    async rollback(name, { to, ...options }) {
-      return write(name, options, (record, write) => rules.rollBackVersion(record, { ...write, to }))
+    async rollback(name, { to, lease, ...options }) {
+      const mayWrite = permission(name, lease)
+      return write(name, { ...options, mayWrite }, (record, write) => rules.rollBackVersion(record, { ...write, to }))
     },
 
-    async delete(name, options) {
-      return write(name, options, (record, write) => rules.deleteVersion(record, write))
+    async delete(name, { lease, ...options }) {
+      const mayWrite = permission(name, lease)
+      return write(name, { ...options, mayWrite }, (record, write) => rules.deleteVersion(record, write))
+    },
+
+    async guard(name, lease) {
+      await heads.update(name, async ({ record }) => ({ record: rules.fence(record, lease), answer: undefined }))
     },
   }
-}
-
-function stateLocked(name: string, holder: Lease): AlcidesError {
-  return new AlcidesError({
-    code: "state-locked",
-    message: `${JSON.stringify(name)} is locked by ${describeLease(holder)}`,
-    hint: `wait until it is released, or write under the lock: alcides lock run --name ${stateLock(name)} -- …`,
-    exit: Exit.notLocked,
-  })
 }
 
 function writeTooLong(name: string): AlcidesError {

@@ -1,6 +1,7 @@
 import * as z from "zod/mini"
 import { AlcidesError, usageError } from "../errors.ts"
 import { leaseLost } from "./failures.ts"
+import { stateLock } from "./names.ts"
 import type { Base, Lease, Pin, StateVersion, Writer } from "./store.ts"
 
 const optional = z.optional
@@ -27,8 +28,8 @@ const versionSchema = z.object({
 export const stateRecordSchema = z.object({
   format: z.literal(1),
   name: z.string(),
-  /** The highest fencing token that has touched this file, for each lock. */
-  fences: z.array(z.object({ lock: z.string(), token: z.int() })),
+  /** The highest fencing token that has touched this file, for each lock; `free`: the holder is known to be gone. */
+  fences: z.array(z.object({ lock: z.string(), token: z.int(), free: optional(z.boolean()) })),
   versions: z.array(versionSchema),
 })
 
@@ -107,9 +108,20 @@ export function fence(record: StateRecord, lease: Lease): StateRecord {
       why: `a later holder of ${JSON.stringify(lease.lock)} has read or written ${JSON.stringify(record.name)} since`,
     })
   }
-  if (!lease.exclusive || seen?.token === lease.token) return record
+  if (!lease.exclusive || (seen?.token === lease.token && seen.free !== true)) return record
   const others = record.fences.filter(({ lock }) => lock !== lease.lock)
   return { ...record, fences: [...others, { lock: lease.lock, token: lease.token }] }
+}
+
+/** Whether somebody may hold the state file's own lock. Who acquires it says so here before using it. */
+export function isGuarded({ name, fences }: StateRecord): boolean {
+  return fences.some(({ lock, free }) => lock === stateLock(name) && free !== true)
+}
+
+/** Remembers that nobody holds the state file's own lock any more, so that the next writer need not look. */
+export function unguard(record: StateRecord): StateRecord {
+  const lock = stateLock(record.name)
+  return { ...record, fences: record.fences.map((fence) => (fence.lock === lock ? { ...fence, free: true } : fence)) }
 }
 
 type NewVersion = Write &

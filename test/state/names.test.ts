@@ -1,5 +1,12 @@
 import { expect, test } from "vitest"
-import { assertLockName, assertStateName, formatProject, parseProject, stateLock } from "../../src/state/names.ts"
+import {
+  assertLockName,
+  assertStateName,
+  formatProject,
+  lockedState,
+  parseProject,
+  stateLock,
+} from "../../src/state/names.ts"
 
 test.each([
   ["", "it is empty"],
@@ -36,4 +43,11 @@ test("a project is three parts", () => {
   for (const text of ["", "a/b", "a/b/c/d", "a//c", "a/../c", "a/b/", "a/b/\n"]) {
     expect(() => parseProject(text)).toThrow(expect.objectContaining({ code: "project-invalid", exit: 2 }))
   }
+})
+
+test("a state file's own lock leads back to it, and no other lock does", () => {
+  expect(lockedState(stateLock("nixops-foo.json"))).toBe("nixops-foo.json")
+  expect(lockedState("production")).toBeUndefined()
+  expect(lockedState("alcides.state.")).toBeUndefined()
+  expect(lockedState("alcides.state...")).toBeUndefined()
 })
