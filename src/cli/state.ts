@@ -4,8 +4,11 @@ import { deleteCommand } from "./state/delete.ts"
 import { getCommand } from "./state/get.ts"
 import { historyCommand } from "./state/history.ts"
 import { listCommand } from "./state/list.ts"
+import { pinCommand } from "./state/pin.ts"
+import { pruneCommand } from "./state/prune.ts"
 import { putCommand } from "./state/put.ts"
 import { rollbackCommand } from "./state/rollback.ts"
+import { unpinCommand } from "./state/unpin.ts"
 import { examples } from "./help.ts"
 
 /** `alcides state`: the state files of a project and their versions. */
@@ -18,4 +21,7 @@ export const stateCommand = (io: Io) =>
     .addCommand(historyCommand(io))
     .addCommand(rollbackCommand(io))
     .addCommand(deleteCommand(io))
+    .addCommand(pinCommand(io))
+    .addCommand(unpinCommand(io))
+    .addCommand(pruneCommand(io))
     .addHelpText("after", examples("alcides state list", "alcides state get --name nixops-foo.json --file -"))

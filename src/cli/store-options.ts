@@ -18,13 +18,22 @@ export const storeOption = () =>
 export type StoreFlags = { readonly project?: string | undefined; readonly store?: string | undefined }
 
 /** The store that the flags, the environment or the pipeline file name, open for one project. */
-export async function openProjectStore(io: Io, { project: flag, store }: StoreFlags): Promise<StateStore> {
+export async function openProjectStore(io: Io, flags: StoreFlags): Promise<StateStore> {
+  const { url, project } = await chosenStore(io, flags)
+  return openStore(url, project)
+}
+
+/** The URL of the store that the flags, the environment or the pipeline file name, and the project. */
+export async function chosenStore(
+  io: Io,
+  { project: flag, store }: StoreFlags,
+): Promise<{ readonly url: string; readonly project: Project }> {
   const { env, cwd } = io
   const named = namedProject({ flag, env })
   const isChosen = hasStore(io, store)
   const settings = named !== undefined && isChosen ? undefined : await pipelineSettings(cwd)
   const project = named ?? (await detectProject(io, settings?.project))
-  return openStore(chosenUrl(io, { store, settings }), project)
+  return { url: chosenUrl(io, { store, settings }), project }
 }
 
 /** As `openProjectStore`, for what a lease's id alone decides: any project will do. */

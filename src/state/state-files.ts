@@ -6,6 +6,7 @@ import { stateKeys, statesFolder } from "./keys.ts"
 import type { Locks } from "./locks.ts"
 import { assertStateName } from "./names.ts"
 import type { ObjectStore } from "./objects.ts"
+import { findOrphans, longestWrite } from "./orphans.ts"
 import { writePermission, type Permission } from "./permission.ts"
 import { unlessRefused } from "./records.ts"
 import * as rules from "./state-record.ts"
@@ -18,9 +19,6 @@ type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollbac
 }
 type WriteOptions = Omit<PutOptions, "base">
 
-// A blob that no head names may be a write under way: it is left alone for a day, and a write that takes longer than half of that gives up.
-const orphanAge = 24 * 3600_000
-const longestWrite = 12 * 3600_000
 const sweepEvery = 16
 
 /** State files over any driver: the head record decides, blobs never change. */
@@ -79,16 +77,6 @@ export function stateFiles({
 
   const describe = (name: string, { version }: VersionRecord): string => `version ${version} of ${JSON.stringify(name)}`
 
-  const sweep = async (name: string): Promise<() => Promise<void>> => {
-    const { blobs } = stateKeys(project, name)
-    const now = await objects.now()
-    const old = (await objects.blobs(blobs)).filter(({ modified }) => modified + orphanAge < now)
-    return async () => {
-      const used = new Set((await heads.read(name))?.versions.map(({ blob }) => blob))
-      for (const { name: blob } of old) if (!used.has(blob)) await objects.removeBlob(blobs, blob)
-    }
-  }
-
   return {
     async get(name, { version, lease } = {}) {
       assertStateName(name)
@@ -109,7 +97,8 @@ export function stateFiles({
       const stem = String((before.versions.at(-1)?.version ?? 0) + 1)
       const { blobs } = stateKeys(project, name)
       const { name: blob, size, sha256 } = await objects.writeBlob(blobs, { stem, content })
-      const finishSweep = Number(stem) % sweepEvery === 0 ? await sweep(name) : undefined
+      const finishSweep =
+        Number(stem) % sweepEvery === 0 ? await findOrphans(name, { objects, project, heads }) : undefined
       const version = await write(name, { ...options, mayWrite }, (record, write) => {
         if (write.now - started > longestWrite) throw writeTooLong(name)
         return rules.putVersion(record, { ...write, base, content: { blob, size, sha256 } })

@@ -199,11 +199,20 @@ export function stateAbsent(name: string): AlcidesError {
   })
 }
 
-function versionAbsent(record: StateRecord, version: number): AlcidesError {
+/** There is no such version, or it is a deletion, or it was pruned. */
+export function versionAbsent(record: StateRecord, version: number): AlcidesError {
   const kept = record.versions.filter(({ blob }) => blob !== undefined).map(({ version }) => version)
+  const name = JSON.stringify(record.name)
   return usageError({
     code: "state-version-absent",
-    message: `${JSON.stringify(record.name)} has no version ${version} with content`,
+    message: isPruned(record.versions, version)
+      ? `version ${version} of ${name} was pruned`
+      : `${name} has no version ${version} with content`,
     hint: `it has ${kept.length === 0 ? "none" : kept.slice(-10).join(", ")}; see \`alcides state history\``,
   })
+}
+
+/** Whether there was such a version, and retention took it out: numbers are given one after the other and never again. */
+export function isPruned(versions: readonly Pick<StateVersion, "version">[], version: number): boolean {
+  return versions.some((other) => other.version > version) && !versions.some((other) => other.version === version)
 }

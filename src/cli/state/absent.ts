@@ -1,5 +1,6 @@
 import { AlcidesError } from "../../errors.ts"
 import { formatProject } from "../../state/names.ts"
+import { isPruned } from "../../state/state-record.ts"
 import type { StateStore } from "../../state/store.ts"
 
 /** The failure that says what there is instead: `state-absent`, or `state-version-absent`. */
@@ -8,7 +9,8 @@ export async function absentState(
   { name, version }: { readonly name: string; readonly version?: number | undefined },
 ): Promise<AlcidesError> {
   const where = `${formatProject(store.project)} at ${store.url}`
-  const [newest] = (await store.history(name)) ?? []
+  const versions = (await store.history(name)) ?? []
+  const [newest] = versions
   if (newest === undefined) {
     const names = (await store.list()).map((file) => file.name)
     return new AlcidesError({
@@ -20,7 +22,9 @@ export async function absentState(
   if (version !== undefined) {
     return new AlcidesError({
       code: "state-version-absent",
-      message: `state file ${name} has no version ${version} with content in ${where}`,
+      message: isPruned(versions, version)
+        ? `version ${version} of state file ${name} was pruned from ${where}`
+        : `state file ${name} has no version ${version} with content in ${where}`,
       hint: `the newest is ${newest.version}; see \`alcides state history --name ${name}\``,
     })
   }

@@ -23,6 +23,7 @@ export const historyCommand = (io: Io) =>
       const store = await openProjectStore(io, where)
       const versions = await store.history(name)
       if (versions === undefined) throw await absentState(store, { name })
+      const hasRuns = versions.some(({ writer }) => writer.runUrl !== undefined)
       io.stdout.write(
         json === true
           ? `${JSON.stringify(versions, undefined, 2)}\n`
@@ -34,15 +35,16 @@ export const historyCommand = (io: Io) =>
                 { title: "sha256" },
                 { title: "by" },
                 { title: "rev" },
+                ...(hasRuns ? [{ title: "run" }] : []),
                 { title: "message" },
               ],
-              rows: versions.map(rowOf),
+              rows: versions.map((version) => rowOf(version, { hasRuns })),
               color: hasColor(io, io.stdout),
             }),
       )
     })
 
-function rowOf(version: StateVersion): readonly string[] {
+function rowOf(version: StateVersion, { hasRuns }: { readonly hasRuns: boolean }): readonly string[] {
   const { created, size, sha256, writer, deleted } = version
   return [
     String(version.version),
@@ -50,11 +52,14 @@ function rowOf(version: StateVersion): readonly string[] {
     ...(deleted === true ? ["", ""] : [formatSize(size), sha256.slice(0, 12)]),
     writer.by,
     writer.rev?.slice(0, 7) ?? "",
+    ...(hasRuns ? [writer.runUrl ?? ""] : []),
     remark(version),
   ]
 }
 
-function remark({ deleted, rollbackOf, message }: StateVersion): string {
+function remark({ deleted, rollbackOf, message, pinned }: StateVersion): string {
   const kind = deleted === true ? "deleted" : rollbackOf === undefined ? undefined : `rollback to ${rollbackOf}`
-  return [kind, message].filter((part) => part !== undefined).join(": ")
+  const why = [kind, message].filter((part) => part !== undefined).join(": ")
+  const reason = pinned?.reason === undefined ? "" : `: ${pinned.reason}`
+  return pinned === undefined ? why : `${why} [pinned by ${pinned.by}${reason}]`.trimStart()
 }

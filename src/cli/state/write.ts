@@ -16,11 +16,11 @@ export type Write = {
 }
 
 /** Holds the state file's lock for the time of one write. */
-export async function writeUnderLease(
+export async function writeUnderLease<T>(
   io: Io,
   { store, name, description, wait }: Write,
-  write: (options: { readonly writer: Writer; readonly lease: Lease }) => Promise<StateVersion>,
-): Promise<StateVersion> {
+  write: (options: { readonly writer: Writer; readonly lease: Lease }) => Promise<T>,
+): Promise<T> {
   const writer = await currentWriter(io, store.project)
   const parent = parentLease(io)
   const lock = stateLock(name)
