@@ -85,6 +85,7 @@ export function runNixOps<const M extends SecretsMap = Record<never, never>>(opt
     name: `nixops-${name}`,
     src,
     state: deploymentState({ stateName, knownHostsName, onMissingState, changes }),
+    readOnly: !changes,
     inputs: ["nix", "nixops", ...(others.inputs ?? [])],
     env: { ...(NIX_PATH !== undefined && { NIX_PATH }), ...others.env },
     ...(prebuild && {

@@ -51,6 +51,7 @@ export function runNixOps2<const M extends SecretsMap = Record<never, never>>(op
     name: name === undefined ? "nixops" : `nixops-${name}`,
     src,
     ...(kept !== undefined && { state: deploymentState({ ...kept, onMissingState, changes }) }),
+    readOnly: !changes,
     inputs: ["nix", "nixops", ...(others.inputs ?? [])],
     env: {
       ...(NIX_PATH !== undefined && { NIX_PATH }),

@@ -1,5 +1,5 @@
 import * as z from "zod/mini"
-import { usageError, type SetupStep } from "alcides"
+import { usageError, type EffectContext, type SetupStep } from "alcides"
 import { lineField } from "./setup/fields.ts"
 import { appendPrivateFile, pathInHome, readIfExists } from "./setup/private-file.ts"
 import { readSecretJSON } from "./read-secret-json.ts"
@@ -27,13 +27,15 @@ export function writeAWSSecret(name = "aws", profile = "default"): SetupStep {
       hint: 'use a plain name such as "production"',
     })
   }
+  const read = (context: Pick<EffectContext, "secret">) => readSecretJSON(context, name, schema).reveal()
   return {
     description: `write the AWS profile ${profile}`,
     secrets: [name],
+    check: read,
     async run(context) {
       const credentials = pathInHome(context, "~/.aws/credentials")
       const config = pathInHome(context, "~/.aws/config")
-      const { region, ...keys } = readSecretJSON(context, name, schema).reveal()
+      const { region, ...keys } = read(context)
       if ((await readIfExists(credentials)).split("\n").includes(`[${profile}]`)) {
         throw usageError({
           code: "aws-profile-repeated",

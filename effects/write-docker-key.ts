@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import * as z from "zod/mini"
-import type { SetupStep } from "alcides"
+import type { EffectContext, SetupStep } from "alcides"
 import { pemField } from "./setup/fields.ts"
 import { pathInHome, writePrivateFile } from "./setup/private-file.ts"
 import { readSecretJSON } from "./read-secret-json.ts"
@@ -16,12 +16,14 @@ const schema = z.object({ clientKey: pemField, clientCertificate: pemField, CACe
 export function writeDockerKey(): SetupStep<"docker">
 export function writeDockerKey<const Name extends string>(name: Name, dir?: string): SetupStep<Name>
 export function writeDockerKey(name = "docker", dir = "~/.docker"): SetupStep {
+  const read = (context: Pick<EffectContext, "secret">) => readSecretJSON(context, name, schema).reveal()
   return {
     description: `write the Docker client key to ${dir}`,
     secrets: [name],
+    check: read,
     async run(context) {
       const folder = pathInHome(context, dir)
-      const { clientKey, clientCertificate, CACertificate } = readSecretJSON(context, name, schema).reveal()
+      const { clientKey, clientCertificate, CACertificate } = read(context)
       await writePrivateFile(join(folder, "key.pem"), clientKey)
       await writePrivateFile(join(folder, "cert.pem"), clientCertificate)
       await writePrivateFile(join(folder, "ca.pem"), CACertificate)

@@ -1,5 +1,5 @@
 import * as z from "zod/mini"
-import { usageError, type SetupStep } from "alcides"
+import { usageError, type EffectContext, type SetupStep } from "alcides"
 import { lineField } from "./setup/fields.ts"
 import { appendPrivateFile, pathInHome } from "./setup/private-file.ts"
 import { readSecretJSON } from "./read-secret-json.ts"
@@ -30,12 +30,14 @@ export function writeGitToken<const Name extends string>(name: Name, options: Gi
       hint: 'write the bare name: { host: "git.example.com" }',
     })
   }
+  const read = (context: Pick<EffectContext, "secret">) => readSecretJSON(context, name, schema).reveal()
   return {
     description: `write the git token for ${host}`,
     secrets: [name],
+    check: read,
     inputs: ["git"],
     async run(context) {
-      const { token } = readSecretJSON(context, name, schema).reveal()
+      const { token } = read(context)
       const credentials = pathInHome(context, "~/.git-credentials")
       await appendPrivateFile(credentials, `https://${encodeURIComponent(user)}:${encodeURIComponent(token)}@${host}\n`)
       const key = `credential.https://${host}.helper`

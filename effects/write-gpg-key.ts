@@ -1,5 +1,5 @@
 import * as z from "zod/mini"
-import { AlcidesError, Secret, type SetupStep } from "alcides"
+import { AlcidesError, Secret, type EffectContext, type SetupStep } from "alcides"
 import { pemField } from "./setup/fields.ts"
 import { pathInHome } from "./setup/private-file.ts"
 import { readSecretJSON } from "./read-secret-json.ts"
@@ -16,16 +16,18 @@ const schema = z.object({ privateKey: pemField })
 export function writeGPGKey(): SetupStep<"gpg">
 export function writeGPGKey<const Name extends string>(name: Name): SetupStep<Name>
 export function writeGPGKey(name = "gpg"): SetupStep {
+  const read = (context: Pick<EffectContext, "secret">) => readSecretJSON(context, name, schema).reveal()
   return {
     description: "import the GPG key",
     secrets: [name],
+    check: read,
     inputs: ["gpg"],
     async run(context) {
       // With ~/.gnupg, GnuPG would talk to the runner's own agent below /run/user, which would keep the key.
       const folder = pathInHome(context, "~/.gnupg-private")
       await mkdir(folder, { recursive: true, mode: 0o700 })
       context.setEnv("GNUPGHOME", folder)
-      const { privateKey } = readSecretJSON(context, name, schema).reveal()
+      const { privateKey } = read(context)
       const input = new Secret(privateKey)
       const options = { output: "quiet", success: [0, 2] } as const
       const shown = await context.run("gpg", [...batch, "--import-options", "show-only", "--import"], {

@@ -1,5 +1,5 @@
 import * as z from "zod/mini"
-import { AlcidesError, type SetupStep } from "alcides"
+import { AlcidesError, type EffectContext, type SetupStep } from "alcides"
 import { lineField, pemField } from "./setup/fields.ts"
 import { pathInHome, writePrivateFile } from "./setup/private-file.ts"
 import { readSecretJSON } from "./read-secret-json.ts"
@@ -15,13 +15,15 @@ const schema = z.object({ privateKey: pemField, publicKey: z.optional(lineField)
 export function writeSSHKey(): SetupStep<"ssh">
 export function writeSSHKey<const Name extends string>(name: Name, file?: string): SetupStep<Name>
 export function writeSSHKey(name = "ssh", file = "~/.ssh/id_rsa"): SetupStep {
+  const read = (context: Pick<EffectContext, "secret">) => readSecretJSON(context, name, schema).reveal()
   return {
     description: `write the SSH key ${file}`,
     secrets: [name],
+    check: read,
     inputs: ["ssh-keygen"],
     async run(context) {
       const path = pathInHome(context, file)
-      const { privateKey, publicKey } = readSecretJSON(context, name, schema).reveal()
+      const { privateKey, publicKey } = read(context)
       await writePrivateFile(path, privateKey)
       // Also when the public key is known: a key that cannot be read is better noticed now.
       const { exitCode, stdout } = await context.run("ssh-keygen", ["-y", "-P", "", "-f", path], {

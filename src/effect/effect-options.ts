@@ -59,6 +59,7 @@ export const effectOptions = z.strictObject({
   env: z.optional(z.record(variable, z.string())),
   passEnv: z.optional(z.array(variable)),
   inputs: z.optional(z.array(z.string())),
+  readOnly: z.optional(z.boolean()),
   validate: z.optional(z.custom<Effect["validate"]>((value) => typeof value === "function", "must be a function")),
   init: phase,
   getState: phase,

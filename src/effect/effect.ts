@@ -96,6 +96,8 @@ export type SetupStep<Name extends string = string> = {
   readonly secrets: readonly Name[]
   /** Programs that must be on PATH. */
   readonly inputs?: readonly string[]
+  /** Reads the secrets as `run` will, and throws when they will not do: before any state is fetched. */
+  check?(context: Pick<EffectContext<Name>, "secret">): unknown
   run(context: EffectContext<Name>): Promise<unknown> | void
 }
 
@@ -118,6 +120,8 @@ export type Effect = {
   readonly env: Readonly<Record<string, string>>
   readonly passEnv: readonly string[]
   readonly inputs: readonly string[]
+  /** It looks and changes nothing outside, so that a failure leaves everything as it was. */
+  readonly readOnly: boolean
   /** What must hold before anything runs: throws a usage error when it does not. Reads only. */
   readonly validate: ((context: { readonly repo: Repo; readonly src: string }) => Promise<void> | void) | undefined
   readonly phases: {

@@ -38,6 +38,8 @@ export type EffectOptions<M extends SecretsMap = SecretsMap> = {
   readonly passEnv?: readonly string[]
   /** Programs that must be on PATH; checked before anything runs. */
   readonly inputs?: readonly string[]
+  /** It looks and changes nothing, so that a failure is exit 1, not 4. Its state files must be read only. Default: false. */
+  readonly readOnly?: boolean
   readonly validate?: (context: { readonly repo: Repo; readonly src: string }) => Promise<void> | void
   readonly init?: Phase<SecretName<NoInfer<M>>>
   /** Runs once the state files lie in place. */
@@ -70,6 +72,7 @@ export function mkEffect<const M extends SecretsMap = Record<never, never>>(opti
   for (const { name } of state) assertStateName(name)
   assertListedOnce(given.name, state)
   for (const { name } of locks) assertLockName(name)
+  if (given.readOnly === true) assertChangesNothing(given.name, { state, putState: given.putState })
   const userSetup = given.userSetup ?? []
   for (const step of userSetup) assertStepSecrets({ effect: given.name, step, secretsMap })
 
@@ -86,6 +89,7 @@ export function mkEffect<const M extends SecretsMap = Record<never, never>>(opti
     env: given.env ?? {},
     passEnv: given.passEnv ?? [],
     inputs: [...new Set([...(given.inputs ?? []), ...userSetup.flatMap((step) => step.inputs ?? [])])],
+    readOnly: given.readOnly ?? false,
     validate: given.validate,
     phases: {
       init: given.init,
@@ -127,6 +131,20 @@ function assertListedOnce(effect: string, state: readonly ResolvedStateFileUse[]
     code: "effect-invalid",
     message: `effect ${effect}: the state file ${JSON.stringify(twice.name)} is listed twice`,
     hint: "give each state file a name of its own",
+  })
+}
+
+function assertChangesNothing(
+  effect: string,
+  { state, putState }: { readonly state: readonly ResolvedStateFileUse[]; readonly putState: Phase | undefined },
+): void {
+  const written = state.find(({ access }) => access === "write")
+  if (written === undefined && putState === undefined) return
+  throw usageError({
+    code: "effect-invalid",
+    message: `effect ${effect} is readOnly, but ${written === undefined ? "has a putState phase" : `writes the state file ${JSON.stringify(written.name)}`}`,
+    hint:
+      written === undefined ? "remove putState, or readOnly" : 'give the state file access: "read", or remove readOnly',
   })
 }
 

@@ -53,11 +53,13 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
   const during = (name: PhaseName, work: Phase, signal = deadline.signal): Promise<void> =>
     clock.time(name, () => endOnAbort(signal, async () => work(createContext(parts, signal))))
 
-  let phase: PhaseName = "init"
+  let phase: PhaseName = "userSetup"
   let fetched: readonly FetchedFile[] | undefined
   let changed = false
   let failure: AlcidesError | undefined
   try {
+    for (const step of phases.userSetup) step.check?.(createContext(parts, deadline.signal))
+    phase = "init"
     await during("init", (context) => phases.init?.(context))
     phase = "getState"
     await during("getState", async (context) => {
@@ -76,7 +78,7 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
       log.warn(`priorCheck failed, and the effect goes on: ${messageOf(error)}`)
     })
     phase = "effect"
-    changed = true
+    changed = !effect.readOnly
     if (writesState(run)) await folder.markStateOpen()
     await during("effect", phases.effect)
   } catch (error) {

@@ -21,6 +21,7 @@ describe("mkEffect", () => {
       env: {},
       passEnv: [],
       inputs: [],
+      readOnly: false,
       validate: undefined,
       phases: {
         init: undefined,
@@ -109,6 +110,24 @@ describe("mkEffect", () => {
     expect(() => mkEffect({ name: "a", effect, lock: "a/b" })).toThrow(
       expect.objectContaining({ code: "lock-name-invalid", exit: 2 }),
     )
+  })
+
+  it("refuses one that is said to change nothing, and writes state", () => {
+    expect(() => mkEffect({ name: "a", effect, readOnly: true, state: "x" })).toThrow(
+      expect.objectContaining({
+        code: "effect-invalid",
+        exit: 2,
+        message: 'effect a is readOnly, but writes the state file "x"',
+        hint: 'give the state file access: "read", or remove readOnly',
+      }),
+    )
+    expect(() => mkEffect({ name: "a", effect, readOnly: true, putState: () => {} })).toThrow(
+      expect.objectContaining({
+        message: "effect a is readOnly, but has a putState phase",
+        hint: "remove putState, or readOnly",
+      }),
+    )
+    expect(mkEffect({ name: "a", effect, readOnly: true, state: { name: "x", access: "read" } }).readOnly).toBe(true)
   })
 
   it("refuses a state file that is listed twice, whatever for", () => {

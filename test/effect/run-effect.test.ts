@@ -208,6 +208,26 @@ describe("phases", () => {
     expect(await get("db.json")).toBe("changed")
   })
 
+  it("says of one that only reads that nothing was changed", async () => {
+    const { error } = await run({ readOnly: true, effect: failing("no route to host") })
+    expect(error).toMatchObject({ exit: Exit.failed, message: "deploy: effect failed: no route to host" })
+  })
+
+  it("has its secrets checked before any state is fetched", async () => {
+    await put("a.json", "before")
+    const check = (): never => {
+      throw usageError({ code: "secret-field-missing", message: 'secret "aws": field region is missing' })
+    }
+    const outcome = await run({
+      secretsMap: { aws: "neat-aws" },
+      state: "a.json",
+      userSetup: [{ description: "write it", secrets: ["aws"], check, run: () => {} }],
+    })
+    expect(outcome.error).toMatchObject({ code: "secret-field-missing", exit: 2 })
+    expect(outcome.phases).toEqual([])
+    expect(await versionOf("a.json")).toBe(1)
+  })
+
   it("keeps the code, the hint and the detail of what a phase threw, and its exit code as far as it can be true", async () => {
     const mistake = usageError({ code: "field-missing", message: "no field", hint: "add it" })
     const before = await run({ userSetup: [{ description: "x", secrets: [], run: () => Promise.reject(mistake) }] })

@@ -138,6 +138,13 @@ describe("runNixOps", () => {
     expect(fresh.stateAfter).toEqual({})
   })
 
+  it("says of a dry run that fails that nothing was changed", async () => {
+    await writeFile(join(folder.src, "broken.nix"), "{ web.deployment.standIn.fails = ; }")
+    const deployOnlyNetworkFiles = ["broken.nix"]
+    const { error } = await run(runNixOps({ ...network(), action: "dry-run", deployOnlyNetworkFiles }))
+    expect(error).toMatchObject({ code: "program-failed", exit: 1 })
+  })
+
   it.each(["create", "copy", "dry-activate", "test", "boot"] as const)("%s puts the state back", async (action) => {
     const { error, stateAfter } = await run(runNixOps({ ...network(), action }))
     expect(error).toBeUndefined()
