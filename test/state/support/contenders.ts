@@ -11,8 +11,12 @@ const [url = "", side = "", name = "", contenders = "", rounds = ""] = process.a
 const project = { site: "github", owner: "neat-org", name: "neat-repo" }
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-async function acquire(store: StateStore, who: string): Promise<Lease> {
-  for (;;) {
+type Turn = { readonly lease: Lease; readonly expected: number | undefined }
+
+/** Waits for the lock. Whoever finds a holder knows which token it must get, when nobody overtakes. */
+async function acquire(store: StateStore, who: string): Promise<Turn> {
+  let expected: number | undefined
+  for (let turn = 0; ; turn += 1) {
     const answer = await store.acquire({
       lock: stateLock("counter"),
       exclusive: true,
@@ -22,14 +26,17 @@ async function acquire(store: StateStore, who: string): Promise<Lease> {
       idempotencyKey: who,
       queue: true,
     })
-    if (answer.outcome === "acquired") return answer.lease
+    if (answer.outcome === "acquired") return { lease: answer.lease, expected }
+    const [holder] = answer.by
+    if (turn === 0 && holder !== undefined) expected = holder.token + answer.ahead + 1
     await sleep(5 + answer.ahead * 5)
   }
 }
 
 /** Under the lock: a file that only one may make, and a counter that only one may change. */
 async function locked(store: StateStore, who: string): Promise<void> {
-  const lease = await acquire(store, who)
+  const { lease, expected } = await acquire(store, who)
+  if (expected !== undefined && lease.token !== expected) say(`overtaken: ${lease.token} instead of ${expected}`)
   const inside = await open(`${side}/inside`, "wx").catch(() => undefined)
   if (inside === undefined) say(`two holders: ${who}`)
   const before = await store.get("counter", { lease })
@@ -45,7 +52,7 @@ async function locked(store: StateStore, who: string): Promise<void> {
   await inside?.close()
   await rm(`${side}/inside`, { force: true })
   await store.release(lease.id)
-  say(`token ${lease.token}`)
+  say(`token ${lease.token}${expected === undefined ? "" : " in turn"}`)
 }
 
 /** Without a lock: compare and swap alone. */

@@ -13,7 +13,11 @@ export type Ended = {
 }
 
 export type Program = {
-  start(args: readonly string[]): {
+  /** With these variables besides this process' own. */
+  start(
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+  ): {
     readonly child: ChildProcess
     readonly ended: Promise<Ended>
     line(text: string): Promise<void>
@@ -35,8 +39,11 @@ export async function bundleProgram(name: string): Promise<Program> {
     logLevel: "silent",
   })
   return {
-    start(args) {
-      const child = spawn(process.execPath, [outfile, ...args], { stdio: ["ignore", "pipe", "inherit"] })
+    start(args, env = {}) {
+      const child = spawn(process.execPath, [outfile, ...args], {
+        stdio: ["ignore", "pipe", "inherit"],
+        env: { ...process.env, ...env },
+      })
       const lines: string[] = []
       const reader = createInterface({ input: child.stdout })
       reader.on("line", (line) => lines.push(line))
