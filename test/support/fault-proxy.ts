@@ -103,7 +103,7 @@ async function pass({ target, request, response, fault }: Exchange): Promise<voi
     case "answer":
       return answerInstead(response, fault)
     case "shorten":
-      return copyHead(answer, response).write(half, () => response.destroy())
+      return void copyHead(answer, response).write(half, () => response.destroy())
     case "stall":
       return void copyHead(answer, response).write(half)
     case "flip":
