@@ -1,0 +1,145 @@
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
+import { AlcidesError } from "../../errors.ts"
+import { extensionHeaders, type ApiStateVersion, type ProjectState } from "../hercules/api.ts"
+import type { Base, LeaseId, Project, StateRead, StateStore, StateVersion } from "../store.ts"
+import { fullAccount, userOf } from "./accounts.ts"
+import { answerDone, answerJson, Refusal } from "./answers.ts"
+import { bytesOf } from "./body.ts"
+import type { Call, ProjectCall } from "./call.ts"
+import { begun, measured } from "./content.ts"
+
+// Milliseconds without a byte taken before a reader is given up.
+const longestSilence = 120_000
+
+/** `GET P/state/NAME/data?version=N`. */
+export async function getState({ request, response, store, params, query }: ProjectCall): Promise<void> {
+  const name = params["name"] ?? ""
+  const wanted = versionOf(query)
+  const read = await underLease(store.get(name, { ...wanted, ...leaseOf(request) }))
+  if (read === undefined) throw absent(name, wanted.version)
+  const { length, content } = await sized(store, { name, read })
+  response.setTimeout(longestSilence, () => response.destroy())
+  response.writeHead(200, {
+    "content-type": "application/octet-stream",
+    "content-length": String(length),
+    "content-disposition": disposition(name),
+    ...headersOf(read.version),
+  })
+  await pipeline(content, response)
+}
+
+/** `PUT P/state/NAME/data`. The last writer wins, as with Hercules CI, unless the request says what it is based on. */
+export async function putState({ request, response, store, params, token }: ProjectCall): Promise<void> {
+  const version = await underLease(
+    store.put(params["name"] ?? "", bytesOf(request), {
+      base: baseOf(request),
+      writer: { by: token.name },
+      ...leaseOf(request),
+    }),
+  )
+  answerDone(response, headersOf(version))
+}
+
+/** `GET P/states`. */
+export async function getStates({ response, store, project, service }: ProjectCall): Promise<void> {
+  const projectId = service.projects.add(project)
+  const files = await Promise.all(
+    (await store.list()).map(async ({ name }) => {
+      const versions = ((await store.history(name)) ?? [])
+        .filter(({ deleted }) => deleted !== true)
+        .map((version) => apiVersion({ project, projectId, name, version }))
+      return [name, { projectId, name, versions }] as const
+    }),
+  )
+  const answer: ProjectState = { projectId, stateFiles: Object.fromEntries(files) }
+  answerJson(response, answer)
+}
+
+function apiVersion({
+  project,
+  projectId,
+  name,
+  version: { version, created, writer, encrypted, sha256, size },
+}: {
+  readonly project: Project
+  readonly projectId: string
+  readonly name: string
+  readonly version: StateVersion
+}): ApiStateVersion {
+  return {
+    projectId,
+    name,
+    version,
+    creationTime: created,
+    job: null,
+    uploader: fullAccount(userOf(writer.by, project)),
+    // Those of an encrypted version are not of what a client gets.
+    sha256: encrypted === undefined ? sha256 : null,
+    size: encrypted === undefined ? size : null,
+  }
+}
+
+// Nothing wrong is sent if it can be told at the start. The clear length of an encrypted version is only known once it was read.
+async function sized(
+  store: StateStore,
+  { name, read: { version, content } }: { readonly name: string; readonly read: StateRead },
+): Promise<{ readonly length: number; readonly content: AsyncIterable<Uint8Array> }> {
+  if (version.encrypted === undefined) return { length: version.size, content: await begun(content) }
+  const { length, whole } = await measured(content)
+  if (whole !== undefined) return { length, content: Readable.from(whole) }
+  const again = await store.get(name, { version: version.version })
+  if (again === undefined) throw absent(name, version.version)
+  return { length, content: await begun(again.content) }
+}
+
+function absent(name: string, version: number | undefined): Refusal {
+  const what = `state file ${JSON.stringify(name)}`
+  return new Refusal(
+    404,
+    version === undefined ? `there is no ${what}` : `there is no version ${version} of the ${what}`,
+  )
+}
+
+function versionOf(query: Call["query"]): { readonly version?: number } {
+  const text = query.get("version")
+  if (text === null) return {}
+  if (!/^[1-9]\d{0,14}$/.test(text))
+    throw new Refusal(400, `${JSON.stringify(text)} is no version: they count 1, 2, 3 …`)
+  return { version: Number(text) }
+}
+
+function baseOf({ headers }: Call["request"]): Base {
+  const text = headers[extensionHeaders.base]
+  if (text === undefined) return "current"
+  if (text === "absent") return "absent"
+  if (typeof text !== "string" || !/^[1-9]\d{0,14}$/.test(text))
+    throw new Refusal(400, `${extensionHeaders.base} must be a version or \`absent\``)
+  return Number(text)
+}
+
+function leaseOf({ headers }: Call["request"]): { readonly lease?: LeaseId } {
+  const id = headers[extensionHeaders.lease]
+  return typeof id === "string" ? { lease: { id } } : {}
+}
+
+// 404 would say that the state file is not there.
+async function underLease<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof AlcidesError && error.code === "lease-lost") throw new Refusal(409, error.message)
+    throw error
+  }
+}
+
+function headersOf({ version }: StateVersion): Readonly<Record<string, string>> {
+  return { etag: `"${version}"`, [extensionHeaders.version]: String(version) }
+}
+
+// See https://www.rfc-editor.org/rfc/rfc6266
+function disposition(name: string): string {
+  const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, "_")
+  const encoded = encodeURIComponent(name).replaceAll(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
+}

@@ -1,0 +1,115 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { messageOf } from "../../errors.ts"
+import { silentLog, type Log } from "../../log.ts"
+import type { Project, StateStore } from "../store.ts"
+import { listen, parseAddress } from "./address.ts"
+import { answerFailure, isOurs } from "./answers.ts"
+import type { Service } from "./call.ts"
+import { dispatch } from "./dispatch.ts"
+import { knownProjects } from "./projects.ts"
+import { remembered } from "./remembered.ts"
+import type { Token } from "./tokens.ts"
+
+export type StateServerOptions = {
+  /** `unix:/path/to.sock`, `127.0.0.1:PORT` or `[::1]:PORT`; port 0 chooses one. */
+  readonly listen: string
+  /** Opens the store of a project; asked once for each. */
+  readonly store: (project: Project) => Promise<StateStore>
+  readonly tokens: readonly Token[]
+  /** The project of a clone's URL. Default: none is known. */
+  readonly projectOfUrl?: (url: string) => Project | undefined
+  /** The project of a lease that an earlier server granted. Default: none is known. */
+  readonly projectOfLease?: (leaseId: string) => Promise<Project | undefined>
+  readonly log?: Log
+  /** Milliseconds that requests under way get to finish when it is closed. Default: 30 000. */
+  readonly grace?: number
+}
+
+export type StateServer = {
+  /** `http://127.0.0.1:PORT`, or `unix:/path/to.sock`. */
+  readonly url: string
+  /** Takes no more requests, lets those under way finish, and removes the socket. */
+  close(): Promise<void>
+}
+
+// Bytes, and milliseconds.
+const largestHead = 16 * 1024
+const slowestHead = 20_000
+const defaultGrace = 30_000
+const mostRemembered = 10_000
+
+/** Serves Hercules CI's state and lock API in front of any store. Throws `serve-address-invalid`, `serve-address-taken` or `serve-failed`. */
+export async function startStateServer(options: StateServerOptions): Promise<StateServer> {
+  const { log = silentLog, grace = defaultGrace } = options
+  const address = parseAddress(options.listen)
+  const service = serviceOf(options)
+  const underWay = new Set<Promise<void>>()
+  let closing = false
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (closing) response.setHeader("connection", "close")
+    try {
+      await dispatch({ service, request, response })
+    } catch (error) {
+      if (isOurs(error)) log.warn(`${request.method ?? ""} ${pathOf(request)}: ${messageOf(error)}`)
+      answerFailure(response, error)
+    }
+  }
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const work = answer(request, response).finally(() => underWay.delete(work))
+    underWay.add(work)
+  }
+
+  const server = createServer({ maxHeaderSize: largestHead, headersTimeout: slowestHead, requestTimeout: 0 }, serve)
+  const url = await listen(server, address)
+  return {
+    url,
+    async close() {
+      closing = true
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve())
+      })
+      const hurry = setTimeout(() => server.closeAllConnections(), grace)
+      await Promise.all(underWay)
+      server.closeIdleConnections()
+      await closed
+      clearTimeout(hurry)
+    },
+  }
+}
+
+function serviceOf({ store, tokens, projectOfUrl, projectOfLease }: StateServerOptions): Service {
+  const opened = remembered<Promise<StateStore>>(mostRemembered)
+  const leases = remembered<Project>(mostRemembered)
+  const keys = remembered<true>(mostRemembered)
+  const projects = knownProjects(tokens.flatMap(({ projects, currentTask = [] }) => projects.concat(currentTask)))
+  return {
+    tokens: () => tokens,
+    projects,
+    projectOfUrl: projectOfUrl ?? (() => undefined),
+    store(project) {
+      const id = projects.add(project)
+      const known = opened.get(id)
+      if (known !== undefined) return known
+      const opening = store(project)
+      opened.set(id, opening)
+      // What could not be opened is tried anew by the next request.
+      opening.catch(() => opened.forget(id))
+      return opening
+    },
+    leases: {
+      add: (leaseId, project) => leases.set(leaseId.toLowerCase(), project),
+      find: async (leaseId) => leases.get(leaseId.toLowerCase()) ?? (await projectOfLease?.(leaseId)),
+    },
+    asked(key) {
+      const before = keys.get(key) === true
+      keys.set(key, true)
+      return before
+    },
+  }
+}
+
+// Without the query: a token may have been put there by mistake.
+function pathOf({ url = "" }: IncomingMessage): string {
+  return JSON.stringify(url.split("?", 1)[0])
+}
