@@ -1,7 +1,8 @@
 import { usageError } from "../errors.ts"
 import { makePlan } from "../pipeline/plan.ts"
-import { narrow, prepare, validateEffects } from "../pipeline/prepare.ts"
+import { narrow, prepare } from "../pipeline/prepare.ts"
 import { prebuildAll } from "../pipeline/run.ts"
+import { validateEffects } from "../pipeline/validate.ts"
 import { withConsole } from "./console-to-log.ts"
 import { examples } from "./help.ts"
 import type { Io } from "./io.ts"
@@ -33,6 +34,7 @@ export const planCommand = (io: Io) =>
         await validateEffects(found, io.env)
         return found
       })
+      const named = narrow(prepared, names)
       const plan = await makePlan(prepared, io)
       const text = flags.json === true ? `${JSON.stringify(plan, null, 2)}\n` : formatPlan(io, plan)
       io.stdout.write(io.redactor.redact(text))
@@ -40,7 +42,7 @@ export const planCommand = (io: Io) =>
 
       async function build(): Promise<void> {
         const { env, signal, redactor } = io
-        const builds = await prebuildAll(narrow(prepared, names), { env, signal, redactor, log })
+        const builds = await prebuildAll(named, { env, signal, redactor, log })
         log.info(
           builds === 0
             ? "nothing to build"

@@ -1,9 +1,11 @@
 import { resolve } from "node:path"
 import { Exit } from "../errors.ts"
 import { makePlan } from "../pipeline/plan.ts"
-import { prepare, validateEffects } from "../pipeline/prepare.ts"
+import { prepare } from "../pipeline/prepare.ts"
 import type { RunSettings } from "../pipeline/run-one.ts"
-import { exitOf, keptFolder, prebuildAll, privateParent, runPipeline } from "../pipeline/run.ts"
+import { exitOf, prebuildAll, privateParent, runPipeline } from "../pipeline/run.ts"
+import { keptHome } from "../state/kept.ts"
+import { validateEffects } from "../pipeline/validate.ts"
 import { withConsole } from "./console-to-log.ts"
 import { failureOf, formatFailure } from "./errors.ts"
 import { examples } from "./help.ts"
@@ -76,7 +78,7 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
     wait: flags.wait,
     allowOlder: flags.allowOlder === true,
     privateParent: privateParent(env),
-    keptFolder: keptFolder(env),
+    keptFolder: keptHome(env),
     onProgress: progress.update,
   }
   const report = await withConsole(log, () => runPipeline(prepared, settings)).finally(progress.stop)

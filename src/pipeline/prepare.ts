@@ -1,8 +1,5 @@
-import { stat } from "node:fs/promises"
 import { dirname } from "node:path"
-import { cleanEnvironment } from "../effect/environment.ts"
 import { usageError } from "../errors.ts"
-import { findProgram } from "../exec.ts"
 import type { BuildRequest } from "../nix/build.ts"
 import { gitTokenOf } from "../secrets/git-token.ts"
 import { grantSecrets, type Grants } from "../secrets/grant.ts"
@@ -109,43 +106,6 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   }
 }
 
-/**
- * Checks what effects say must hold before anything runs: their folder, the programs on PATH, their own conditions.
- * Throws `src-missing`, `input-missing` and whatever `validate` of an effect throws.
- */
-export async function validateEffects({ effects, detected }: Prepared, env: PrepareOptions["env"]): Promise<void> {
-  // Hundreds of effects may need the same few programs.
-  const looked = new Map<string, Promise<string | undefined>>()
-  const find = (program: string, path: string | undefined): Promise<string | undefined> => {
-    const key = `${program}\n${path}`
-    const found = looked.get(key) ?? findProgram(program, path)
-    looked.set(key, found)
-    return found
-  }
-  for (const { node, src } of effects) {
-    const { effect, id } = node
-    if (!(await isFolder(src))) {
-      throw usageError({
-        code: "src-missing",
-        message: `${id}: the folder ${src} is not there`,
-        hint: "give src an existing folder, such as import.meta.dirname",
-      })
-    }
-    const path = cleanEnvironment({ runner: env, passEnv: effect.passEnv, home: "/", tmp: "/", env: effect.env })[
-      "PATH"
-    ]
-    for (const program of effect.inputs) {
-      if ((await find(program, path)) !== undefined) continue
-      throw usageError({
-        code: "input-missing",
-        message: `${id} needs ${program}, which is not on PATH`,
-        hint: `install ${program}, or add its folder to PATH`,
-      })
-    }
-    await effect.validate?.({ repo: detected.repo, src })
-  }
-}
-
 async function load({
   cwd,
   file: flag,
@@ -209,10 +169,6 @@ function chooseJobs({ jobs }: FlatPipeline, onSchedule: string | undefined): rea
 // `runIf` lays what an effect prebuilds beside it; its relative paths start where the effect's do.
 function srcOf({ id, job }: BuildNode, nodes: readonly EffectNode[]): string | undefined {
   return nodes.find((node) => node.id === id && node.job === job)?.effect.src
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }
 
 /** The part of a pipeline that these effects are, by name or place; all of it when none is named. Throws `effect-unknown`. */

@@ -114,6 +114,13 @@ describe("alcides plan", () => {
     expect((await plan(["--on-schedule", "nightly"])).effects.map(({ id }) => id)).toEqual(["onSchedule.nightly.b"])
   })
 
+  it("refuses to build an effect that is not there, before it prints anything", async () => {
+    await project.pipeline(`{ a: mkEffect({ name: "a", effect: () => {} }) }`)
+    const { stdout, stderr, exit } = await project.run(["plan", "--build", "nope"])
+    expect({ stdout, exit }).toEqual({ stdout: "", exit: 2 })
+    expect(stderr).toContain('alcides: the pipeline has no effect "nope"')
+  })
+
   it("refuses names of effects without --build", async () => {
     await project.pipeline("{}")
     const told = await project.run(["plan", "a"])
