@@ -15,6 +15,7 @@ export type OpenOptions = {
 // Loaded when such a store is opened: the S3 client alone takes longer to load than all the rest.
 const drivers: Readonly<Record<string, (url: string, options: OpenOptions) => Promise<ObjectStore>>> = {
   "file:": async (url) => openFileStore(url),
+  "s3:": async (url, options) => (await import("./drivers/s3.ts")).openS3Store(url, options),
 }
 
 /** Opens the store that a URL names; nothing is read or written yet. Throws `store-url-invalid` or `store-driver-unknown`. */

@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { attemptsFor, type Failure } from "./s3-failures.ts"
+
+// In milliseconds.
+const deadline = 60_000
+const firstPause = 100
+const longestPause = 5_000
+const mostAttempts = 14
+
+/** How long one operation goes on after failures. */
+export interface Patience {
+  /** Waits before another attempt; false when there should be none. */
+  another(failure: Failure): Promise<boolean>
+}
+
+/** Exponential back-off with full jitter, or what `Retry-After` says; about a minute in all. */
+export function patience(): Patience {
+  const started = performance.now()
+  let attempts = 0
+  return {
+    async another(failure) {
+      attempts += 1
+      if (attempts >= Math.min(mostAttempts, attemptsFor(failure))) return false
+      const pause = failure.retryAfter ?? Math.random() * Math.min(longestPause, firstPause * 2 ** (attempts - 1))
+      if (performance.now() - started + pause > deadline) return false
+      await sleep(pause)
+      return true
+    },
+  }
+}
