@@ -31,12 +31,19 @@ export function answerFailure(response: ServerResponse, error: unknown): void {
     return
   }
   const { status, headers, body } = failureOf(error)
-  write(response, status, body, headers)
+  // Nobody can tell whether a sender that was not told to go on sends its body or its next request.
+  const waits = response.req.headers.expect !== undefined
+  write(response, status, body, { ...headers, ...(waits && { connection: "close" }) })
 }
 
 /** Whether the server is to blame, or the store behind it: what its owner should hear of. */
 export function isOurs(error: unknown): boolean {
-  return failureOf(error).status >= 500
+  return failureOf(error).status >= 500 && !isGone(error)
+}
+
+// The reader went away before it had everything.
+function isGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE"
 }
 
 type Failure = {

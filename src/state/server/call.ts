@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Project, StateStore } from "../store.ts"
+import type { EffectTokens } from "./effect-tokens.ts"
 import type { KnownProjects } from "./projects.ts"
 import type { Access, Token } from "./tokens.ts"
 
 /** What all requests to one server share. */
 export type Service = {
   readonly store: (project: Project) => Promise<StateStore>
-  readonly tokens: () => Iterable<Token>
+  readonly tokens: readonly Token[]
+  readonly effectTokens: EffectTokens
   readonly projects: KnownProjects
   /** The project of a clone's URL; `undefined` when it is no such URL. */
   readonly projectOfUrl: (url: string) => Project | undefined

@@ -3,7 +3,7 @@ import { formatProject, parseProject } from "../names.ts"
 import type { Project } from "../store.ts"
 import { Refusal } from "./answers.ts"
 import type { Call, Service } from "./call.ts"
-import { isExact } from "./projects.ts"
+import { isExact, projectNamed } from "./projects.ts"
 import { routeOf } from "./router.ts"
 import { allows, findToken, type Token } from "./tokens.ts"
 
@@ -29,7 +29,8 @@ export async function dispatch({
 
 function senderOf({ headers }: IncomingMessage, service: Service): Token {
   const [, presented] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "") ?? []
-  const token = presented === undefined ? undefined : findToken(service.tokens(), presented)
+  const token =
+    presented === undefined ? undefined : findToken([...service.tokens, ...service.effectTokens.all()], presented)
   if (token !== undefined) return token
   throw new Refusal(401, presented === undefined ? "a bearer token is required" : "this token is not known here", {
     "www-authenticate": "Bearer",
@@ -38,18 +39,14 @@ function senderOf({ headers }: IncomingMessage, service: Service): Token {
 
 async function projectOf(call: Call): Promise<Project> {
   const { site, account, project, projectId, leaseId } = call.params
-  if (site !== undefined) return namedProject(site, account, project)
+  if (site !== undefined && account !== undefined && project !== undefined)
+    return projectNamed({ site, account, name: project })
   if (projectId !== undefined) return found(call.service.projects.find(projectId), noProject)
   if (leaseId !== undefined) return found(await call.service.leases.find(leaseId), "there is no such lease")
   return currentTask(call.token)
 }
 
 const noProject = "no project of this id is known here; reach it by name, or name it in the tokens file without `*`"
-
-// GitLab's subgroups put slashes into the account; a project has exactly three parts.
-function namedProject(site = "", account = "", name = ""): Project {
-  return parseProject([site, account.replaceAll("/", "%2F"), name].join("/"))
-}
 
 function currentTask({ currentTask: named, projects }: Token): Project {
   const [only, ...others] = projects

@@ -32,7 +32,7 @@ export async function getState({ request, response, store, params, query }: Proj
 /** `PUT P/state/NAME/data`. The last writer wins, as with Hercules CI, unless the request says what it is based on. */
 export async function putState({ request, response, store, params, token }: ProjectCall): Promise<void> {
   const version = await underLease(
-    store.put(params["name"] ?? "", bytesOf(request), {
+    store.put(params["name"] ?? "", bytesOf({ request, response }), {
       base: baseOf(request),
       writer: { by: token.name },
       ...leaseOf(request),

@@ -26,7 +26,7 @@ export async function acquireLock({
   token,
   service,
 }: ProjectCall): Promise<void> {
-  const { description, exclusive, parent, idempotencyKey } = await jsonOf(request, acquireRequestSchema)
+  const { description, exclusive, parent, idempotencyKey } = await jsonOf({ request, response }, acquireRequestSchema)
   const answer = await store.acquire({
     lock: params["name"] ?? "",
     exclusive,
@@ -55,7 +55,7 @@ function isQueued(header: string | readonly string[] | undefined, askedBefore: (
 
 /** `POST lock-leases/ID`. */
 export async function updateLease({ request, response, store, params }: ProjectCall): Promise<void> {
-  const { description } = await jsonOf(request, updateRequestSchema)
+  const { description } = await jsonOf({ request, response }, updateRequestSchema)
   const lease = await store.renew(params["leaseId"] ?? "", {
     ttl: leaseTtl,
     ...(description !== null && { description }),

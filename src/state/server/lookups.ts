@@ -1,10 +1,9 @@
 import type { RepoKey } from "../hercules/api.ts"
-import { parseProject } from "../names.ts"
 import type { Project } from "../store.ts"
 import { accountName, ownerOf } from "./accounts.ts"
 import { answerJson, Refusal } from "./answers.ts"
-import type { Call } from "./call.ts"
-import { idOf } from "./projects.ts"
+import type { Call, ProjectCall } from "./call.ts"
+import { idOf, projectNamed } from "./projects.ts"
 import { allows } from "./tokens.ts"
 
 /** `GET parse-git-url?gitURL=`: which project a clone is of. */
@@ -29,11 +28,16 @@ export async function findProjects({ response, query, service, token }: Call): P
   const [site, account, name] = [query.get("site"), query.get("account"), query.get("project")]
   if (site === null || account === null || name === null)
     throw new Refusal(400, "the query must have a site, an account and a project")
-  const project = parseProject(`${site}/${account.replaceAll("/", "%2F")}/${name}`)
+  const project = projectNamed({ site, account, name })
   answerJson(
     response,
     allows(token, { project, access: "read" }) ? [apiProject(project, service.projects.add(project))] : [],
   )
+}
+
+/** `POST projects/ID/create-user-effect-token`: a token for an effect that is run by hand. */
+export async function createEffectToken({ response, service, token, project }: ProjectCall): Promise<void> {
+  answerJson(response, { token: service.effectTokens.issue(token, project) })
 }
 
 function apiProject(project: Project, id: string) {

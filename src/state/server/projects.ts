@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { formatProject, parseProject } from "../names.ts"
 import type { Project } from "../store.ts"
+import { Refusal } from "./answers.ts"
 import { remembered } from "./remembered.ts"
 
 // RFC 9562's namespace for URLs, so that `uuidgen --sha1 --namespace @url --name alcides:project/SITE/OWNER/REPO` tells the same.
@@ -18,6 +19,21 @@ export function idOf(kind: "project" | "repo" | "account" | "site", name: string
 /** The id of a project. */
 export function projectId(project: Project): string {
   return idOf("project", formatProject(project))
+}
+
+/** The project that the pieces of a URL name. GitLab's subgroups put slashes into the account; a project has exactly three parts. */
+export function projectNamed({
+  site,
+  account,
+  name,
+}: {
+  readonly site: string
+  readonly account: string
+  readonly name: string
+}): Project {
+  const project = parseProject([site, account.replaceAll("/", "%2F"), name].join("/"))
+  if (isExact(formatProject(project))) return project
+  throw new Refusal(400, "a project is named without `*`")
 }
 
 /** Whether a project is meant by `github/neat-org/neat-repo`, or by `github/neat-org/*`. */

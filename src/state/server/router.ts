@@ -3,7 +3,7 @@ import { Refusal } from "./answers.ts"
 import type { Route } from "./call.ts"
 import { getState, getStates, putState } from "./files.ts"
 import { acquireLock, releaseLease, updateLease } from "./locks.ts"
-import { findProjects, parseGitUrl } from "./lookups.ts"
+import { createEffectToken, findProjects, parseGitUrl } from "./lookups.ts"
 
 const ofOneProject = (prefix: string): readonly Route[] => [
   { method: "GET", path: `${prefix}/state/:name/data`, access: "read", answer: getState },
@@ -21,6 +21,7 @@ const routes: readonly Route[] = [
   { method: "DELETE", path: "lock-leases/:leaseId", access: "write", answer: releaseLease },
   { method: "GET", path: "parse-git-url", access: "any", answer: parseGitUrl },
   { method: "GET", path: "projects", access: "any", answer: findProjects },
+  { method: "POST", path: "projects/:projectId/create-user-effect-token", access: "read", answer: createEffectToken },
 ]
 
 type Match = {
@@ -53,9 +54,14 @@ function paramsOf({ path }: Route, pieces: readonly string[]): readonly (readonl
   return pairs.filter(([piece]) => piece.startsWith(":")).map(([piece, given]) => [piece.slice(1), given])
 }
 
+// Not everybody percent-encodes: the bytes of a name may come as they are.
+function utf8(text: string): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(text, "latin1"))
+}
+
 function decoded(params: readonly (readonly [string, string])[]): Readonly<Record<string, string>> {
   try {
-    return Object.fromEntries(params.map(([name, text]) => [name, decodeURIComponent(text)]))
+    return Object.fromEntries(params.map(([name, text]) => [name, decodeURIComponent(utf8(text))]))
   } catch {
     throw new Refusal(400, "the path is not percent-encoded UTF-8")
   }

@@ -6,6 +6,7 @@ import { listen, parseAddress } from "./address.ts"
 import { answerFailure, isOurs } from "./answers.ts"
 import type { Service } from "./call.ts"
 import { dispatch } from "./dispatch.ts"
+import { effectTokens } from "./effect-tokens.ts"
 import { knownProjects } from "./projects.ts"
 import { remembered } from "./remembered.ts"
 import type { Token } from "./tokens.ts"
@@ -35,6 +36,7 @@ export type StateServer = {
 // Bytes, and milliseconds.
 const largestHead = 16 * 1024
 const slowestHead = 20_000
+const longestDrain = 10_000
 const defaultGrace = 30_000
 const mostRemembered = 10_000
 
@@ -53,6 +55,7 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
     } catch (error) {
       if (isOurs(error)) log.warn(`${request.method ?? ""} ${pathOf(request)}: ${messageOf(error)}`)
       answerFailure(response, error)
+      drain(request)
     }
   }
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
@@ -61,6 +64,8 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
   }
 
   const server = createServer({ maxHeaderSize: largestHead, headersTimeout: slowestHead, requestTimeout: 0 }, serve)
+  // Who asks first whether to send a body is told after it is known whether it may.
+  server.on("checkContinue", serve)
   const url = await listen(server, address)
   return {
     url,
@@ -84,7 +89,8 @@ function serviceOf({ store, tokens, projectOfUrl, projectOfLease }: StateServerO
   const keys = remembered<true>(mostRemembered)
   const projects = knownProjects(tokens.flatMap(({ projects, currentTask = [] }) => projects.concat(currentTask)))
   return {
-    tokens: () => tokens,
+    tokens,
+    effectTokens: effectTokens(),
     projects,
     projectOfUrl: projectOfUrl ?? (() => undefined),
     store(project) {
@@ -107,6 +113,13 @@ function serviceOf({ store, tokens, projectOfUrl, projectOfLease }: StateServerO
       return before
     },
   }
+}
+
+// A sender that is not done reads the answer only if the rest is taken from it; not for ever, though.
+function drain(request: IncomingMessage): void {
+  if (request.complete) return
+  const patience = setTimeout(() => request.destroy(), longestDrain)
+  request.once("close", () => clearTimeout(patience)).resume()
 }
 
 // Without the query: a token may have been put there by mistake.

@@ -28,7 +28,7 @@ export function hashToken(token: string): string {
 }
 
 /** The entry of a token. Takes the same time whichever entry it is, and when it is none. */
-export function findToken(tokens: Iterable<Token>, presented: string): Token | undefined {
+export function findToken(tokens: readonly Token[], presented: string): Token | undefined {
   const hash = Buffer.from(hashToken(presented))
   let found: Token | undefined
   for (const token of tokens) {
