@@ -7,6 +7,7 @@ import { listCommand } from "./state/list.ts"
 import { pinCommand } from "./state/pin.ts"
 import { pruneCommand } from "./state/prune.ts"
 import { putCommand } from "./state/put.ts"
+import { recoverCommand } from "./state/recover.ts"
 import { rollbackCommand } from "./state/rollback.ts"
 import { unpinCommand } from "./state/unpin.ts"
 import { examples } from "./help.ts"
@@ -21,6 +22,7 @@ export const stateCommand = (io: Io) =>
     .addCommand(historyCommand(io))
     .addCommand(rollbackCommand(io))
     .addCommand(deleteCommand(io))
+    .addCommand(recoverCommand(io))
     .addCommand(pinCommand(io))
     .addCommand(unpinCommand(io))
     .addCommand(pruneCommand(io))

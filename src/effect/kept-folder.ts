@@ -1,7 +1,7 @@
 import { chmod, cp, lstat, mkdir, mkdtemp, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
-import { keptFolderOf } from "../state/kept.ts"
+import { keptFolderOf, keptIn } from "../state/kept.ts"
 import type { Effect } from "./effect.ts"
 
 export type KeepFolder = {
@@ -38,39 +38,23 @@ export async function keepFolder({ source, effect, dir }: KeepFolder): Promise<s
   }
 }
 
-const keptAt = /^\d{4}-\d\d-\d\dT[\d-]+Z-/
-
-/** What earlier runs of an effect could not put, and nobody has taken care of yet. */
-async function keptOf(
-  { name, state }: Effect,
-  dir: string,
-): Promise<readonly { readonly path: string; readonly stateFile: string | undefined }[]> {
-  const entries = await unlessMissing(readdir(dir, { withFileTypes: true }), [])
-  return entries.flatMap((entry) => {
-    const what = entry.name.replace(keptAt, "")
-    const stateFile = entry.isFile() ? state.find((file) => file.name === what)?.name : undefined
-    const isEffect = entry.isDirectory() && what.slice(0, what.lastIndexOf("-")) === name
-    return what !== entry.name && (isEffect || stateFile !== undefined)
-      ? [{ path: join(dir, entry.name), stateFile }]
-      : []
-  })
-}
-
 /** Throws `state-kept` when an earlier run of the effect left state that is not in the store: going on without it could make things twice. */
 export async function assertNothingKept(
   effect: Effect,
   { dir, project }: { readonly dir: string; readonly project: string },
 ): Promise<void> {
-  const [first] = await keptOf(effect, keptFolderOf({ dir, project }))
+  const { name, state } = effect
+  const first = (await keptIn(keptFolderOf({ dir, project }))).find((kept) =>
+    kept.kind === "folder" ? kept.name === name : state.some((file) => file.name === kept.name),
+  )
   if (first === undefined) return
-  const { path, stateFile } = first
   throw new AlcidesError({
     code: "state-kept",
-    message: `an earlier run of ${effect.name} could not put its state, and what it knew is still in ${path}`,
+    message: `an earlier run of ${name} could not put its state, and what it knew is still in ${first.path}`,
     hint:
-      stateFile === undefined
+      first.kind === "folder"
         ? "put what is in it into the store, as the guide to deploy a NixOps network shows, then remove the folder"
-        : `put it: alcides state put --project ${project} --name ${stateFile} --file ${path}, then remove the file`,
+        : `look at it, then: alcides state recover --file ${first.path}`,
     exit: Exit.stateAtRisk,
   })
 }

@@ -113,12 +113,22 @@ async function putOne(file: FetchedFile, { store, leases, writer, message }: Exc
 // A file that cannot even be kept stays where it is.
 async function keepOne(
   file: FetchedFile,
-  { error, exchange: { store, keptFolder } }: { readonly error: unknown; readonly exchange: Exchange },
+  { error, exchange: { store, writer, message, keptFolder } }: { readonly error: unknown; readonly exchange: Exchange },
 ): Promise<{ readonly kept: string; readonly failure: AlcidesError }> {
-  const { name, path } = file
+  const { name, path, version: base } = file
   try {
-    const kept = await keepFile({ source: path, name, project: store.project, dir: keptFolder })
-    return { kept, failure: notPut({ file, kept, error, store }) }
+    const kept = await keepFile({
+      source: path,
+      name,
+      project: store.project,
+      store: store.url,
+      base,
+      writer,
+      message,
+      error,
+      dir: keptFolder,
+    })
+    return { kept, failure: notPut({ file, kept, error }) }
   } catch (notKept) {
     if (notKept instanceof AlcidesError) return { kept: path, failure: notKept }
     throw notKept
@@ -126,20 +136,18 @@ async function keepOne(
 }
 
 function notPut({
-  file: { name, version },
+  file: { name },
   kept,
   error,
-  store,
 }: {
   readonly file: FetchedFile
   readonly kept: string
   readonly error: unknown
-  readonly store: StateStore
 }): AlcidesError {
   return new AlcidesError({
     code: "state-not-put",
     message: `state file ${name} could not be put (${messageOf(error)}); it is kept in ${kept}`,
-    hint: `look at it, then: alcides state put --project ${formatProject(store.project)} --name ${name} --file ${kept} --on-top-of ${version}`,
+    hint: `look at it, then: alcides state recover --file ${kept}`,
     cause: error,
     exit: Exit.stateAtRisk,
   })

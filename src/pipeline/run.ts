@@ -5,7 +5,6 @@ import { ownEnvironment } from "../effect/environment.ts"
 import { cleanAbandoned } from "../effect/abandoned.ts"
 import { AlcidesError, messageOf } from "../errors.ts"
 import { prebuild } from "../nix/prebuild.ts"
-import { stateHome } from "../state/open.ts"
 import { runInOrder } from "./order.ts"
 import { verdict } from "./plan.ts"
 import type { Prepared, PreparedEffect } from "./prepare.ts"
@@ -84,11 +83,6 @@ function endOf(reason: unknown): AlcidesError {
 /** Where effects have their private folders. */
 export function privateParent(env: RunSettings["env"]): string {
   return join(resolve(env["TMPDIR"] || tmpdir()), `alcides-${process.geteuid?.() ?? 0}`)
-}
-
-/** Where state files are kept that could not be put. */
-export function keptFolder(env: RunSettings["env"]): string {
-  return join(stateHome(env), "alcides", "kept")
 }
 
 // Only now that everything builds: a moment that cannot be used is left for the next run.

@@ -28,7 +28,16 @@ async function keepAll(name: string, from = project): Promise<string> {
 async function keepOne(name: string): Promise<string> {
   const source = join(folder, "file")
   await writeFile(source, "")
-  return keepFile({ source, name, project: { site: "github", owner: "o", name: "n" }, dir })
+  return keepFile({
+    source,
+    name,
+    project: { site: "github", owner: "o", name: "n" },
+    store: "file:///nowhere",
+    base: 1,
+    writer: { by: "alice@ci" },
+    error: new Error("why"),
+    dir,
+  })
 }
 
 describe("assertNothingKept", () => {
@@ -66,7 +75,7 @@ describe("assertNothingKept", () => {
     await expect(check()).rejects.toMatchObject({
       code: "state-kept",
       exit: 7,
-      hint: `put it: alcides state put --project github/o/n --name db.json --file ${kept}, then remove the file`,
+      hint: `look at it, then: alcides state recover --file ${kept}`,
     })
     await rm(kept)
     await check()

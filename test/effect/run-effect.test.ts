@@ -333,7 +333,7 @@ describe("state", () => {
       code: "state-not-put",
       exit: Exit.stateAtRisk,
       message: expect.stringContaining(`it is kept in ${kept}`),
-      hint: `look at it, then: alcides state put --project github/o/n --name db.json --file ${kept} --on-top-of 1`,
+      hint: `look at it, then: alcides state recover --file ${kept}`,
     })
     expect(await get("db.json")).toBe("somebody else's")
   })

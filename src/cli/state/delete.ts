@@ -7,7 +7,7 @@ import { projectOption } from "../project-option.ts"
 import { openProjectStore, storeOption } from "../store-options.ts"
 import { absentState } from "./absent.ts"
 import { messageOption, nameOption, noWaitOption } from "./options.ts"
-import { tellWritten, writeUnderLease } from "./write.ts"
+import { tellWritten, writeVersion } from "./write.ts"
 
 export const deleteCommand = (io: Io) =>
   new Command("delete")
@@ -27,7 +27,7 @@ export const deleteCommand = (io: Io) =>
       if (newest === undefined || newest.deleted === true) throw await absentState(store, { name })
       const question = `delete the state file ${name} (version ${newest.version}) of ${formatProject(store.project)}?`
       await confirm({ io, question, yes })
-      const version = await writeUnderLease(io, { store, name, description: "alcides state delete", wait }, (options) =>
+      const version = await writeVersion(io, { store, name, description: "alcides state delete", wait }, (options) =>
         store.delete(name, { ...options, ...(message !== undefined && { message }) }),
       )
       tellWritten(io, { name, version, json })

@@ -1,44 +1,59 @@
-import { open } from "node:fs/promises"
+import { randomUUID } from "node:crypto"
+import { open, unlink, type FileHandle } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
 import { addAbortSignal, type Readable } from "node:stream"
-import { resolve } from "node:path"
 import { AlcidesError, usageError } from "../../errors.ts"
 import type { Io } from "../io.ts"
 import { reasonOf } from "./file-error.ts"
 
+/** What `--file` names, to be read as often as it takes. */
+export interface Input {
+  /** From its beginning. */
+  content(): AsyncIterable<Uint8Array>
+  close(): Promise<void>
+}
+
+const chunkSize = 256 * 1024
+
 /**
- * What `--file` names, as a stream; `-` is the standard input. Nothing of it is kept.
- * Throws `file-not-readable`, and `state-empty` unless an empty input is allowed.
+ * Opens what `--file` names; `-` is the standard input. What is no plain file is read to its end first, into a file that has no name
+ * and is gone with this process. Throws `file-not-readable`, and `state-empty` unless an empty input is allowed.
  */
 export async function openInput(
   io: Io,
   { file, allowEmpty }: { readonly file: string; readonly allowEmpty: boolean },
-): Promise<AsyncIterable<Uint8Array>> {
-  const source = addAbortSignal(io.signal, file === "-" ? io.stdin : await openFile(io, file))
-  // Read before any lease is taken: a program that fails before its first byte must not have locked anything.
-  const chunks = bytesOf(source)
-  const first = await chunks.next()
-  if (first.done !== true) return resumed(first.value, chunks)
-  if (allowEmpty) return resumed(new Uint8Array(), chunks)
-  throw new AlcidesError({
-    code: "state-empty",
-    message: `${file === "-" ? "the standard input" : file} is empty; nothing was written`,
-    hint: "did the program that writes it fail? add --allow-empty if an empty state file is meant",
-  })
+): Promise<Input> {
+  const handle = file === "-" ? await spool(io, io.stdin) : await openFile(io, file)
+  try {
+    const { bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, 0)
+    if (bytesRead === 0 && !allowEmpty) {
+      throw new AlcidesError({
+        code: "state-empty",
+        message: `${file === "-" ? "the standard input" : file} is empty; nothing was written`,
+        hint: "did the program that writes it fail? add --allow-empty if an empty state file is meant",
+      })
+    }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+  return { content: () => contentOf(handle), close: () => handle.close() }
 }
 
-async function openFile({ cwd }: Io, file: string): Promise<Readable> {
-  try {
-    const handle = await open(resolve(cwd, file))
-    if (!(await handle.stat()).isDirectory()) return handle.createReadStream()
-    await handle.close()
-  } catch (error) {
+async function openFile(io: Io, file: string): Promise<FileHandle> {
+  const handle = await open(resolve(io.cwd, file)).catch((error: unknown) => {
     throw usageError({
       code: "file-not-readable",
       message: `${file} cannot be read: ${reasonOf(error)}`,
       hint: "name a file that exists and that you may read, or - for the standard input",
       cause: error,
     })
-  }
+  })
+  const info = await handle.stat()
+  if (info.isFile()) return handle
+  if (!info.isDirectory()) return spool(io, handle.createReadStream())
+  await handle.close()
   throw usageError({
     code: "file-not-readable",
     message: `${file} cannot be read: it is a folder`,
@@ -46,17 +61,41 @@ async function openFile({ cwd }: Io, file: string): Promise<Readable> {
   })
 }
 
-async function* bytesOf(source: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    if (chunk instanceof Uint8Array) {
-      if (chunk.length > 0) yield chunk
-    } else {
-      yield Buffer.from(String(chunk))
+// Without a name nobody else can open it, and nothing is left of it however this process ends: it may hold private keys.
+async function spool(io: Io, source: Readable): Promise<FileHandle> {
+  const path = join(resolve(io.env["TMPDIR"] || tmpdir()), `alcides-${randomUUID()}`)
+  const handle = await open(path, "wx+", 0o600).catch((error: unknown) => {
+    throw notSpooled({ path, error })
+  })
+  try {
+    await unlink(path)
+    for await (const chunk of addAbortSignal(io.signal, source)) {
+      const bytes = chunk instanceof Uint8Array ? chunk : Buffer.from(String(chunk))
+      await handle.writeFile(bytes).catch((error: unknown) => {
+        throw notSpooled({ path, error })
+      })
     }
+    return handle
+  } catch (error) {
+    await handle.close()
+    throw error
   }
 }
 
-async function* resumed(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield first
-  yield* rest
+async function* contentOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let position = 0; ;) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(chunkSize), 0, chunkSize, position)
+    if (bytesRead === 0) return
+    position += bytesRead
+    yield buffer.subarray(0, bytesRead)
+  }
+}
+
+function notSpooled({ path, error }: { readonly path: string; readonly error: unknown }): AlcidesError {
+  return new AlcidesError({
+    code: "state-not-spooled",
+    message: `the input cannot be written to ${path}: ${reasonOf(error)}; nothing was put`,
+    hint: "set TMPDIR to a folder with space for it, or write it to a file yourself and name that with --file",
+    cause: error,
+  })
 }

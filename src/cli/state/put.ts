@@ -1,14 +1,15 @@
 import { Command } from "@commander-js/extra-typings"
-import { usageError } from "../../errors.ts"
+import type { AlcidesError } from "../../errors.ts"
 import { assertStateName } from "../../state/names.ts"
-import type { Base, StateStore } from "../../state/store.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
 import { openProjectStore, storeOption } from "../store-options.ts"
+import { baseArgument, currentBase } from "./base.ts"
 import { openInput } from "./input.ts"
+import { isStoreFailure, keepInput } from "./keep-input.ts"
 import { messageOption, nameOption, noWaitOption } from "./options.ts"
-import { tellWritten, writeUnderLease } from "./write.ts"
+import { tellWritten, writeVersion } from "./write.ts"
 
 export const putCommand = (io: Io) =>
   new Command("put")
@@ -37,25 +38,38 @@ export const putCommand = (io: Io) =>
       assertStateName(name)
       const store = await openProjectStore(io, where)
       // Asked before anything is read: what someone else writes from here on is not in the input, and must not be buried.
-      const base = onTopOf ?? (await currentBase(store, name))
-      const content = await openInput(io, { file, allowEmpty: allowEmpty === true })
-      const version = await writeUnderLease(io, { store, name, description: "alcides state put", wait }, (options) =>
-        store.put(name, content, { base, ...options, ...(message !== undefined && { message }) }),
-      )
-      tellWritten(io, { name, version, json })
+      let unanswered: AlcidesError | undefined
+      const base =
+        onTopOf ??
+        (await currentBase(store, name).catch((error: unknown) => {
+          // Whoever writes the input may not be able to do it again: it is read, and kept, also when the store does not answer.
+          if (!isStoreFailure(error)) throw error
+          unanswered = error
+          return undefined
+        }))
+      const input = await openInput(io, { file, allowEmpty: allowEmpty === true })
+      try {
+        if (base === undefined) throw unanswered
+        const write = { store, name, description: "alcides state put", wait }
+        const version = await writeVersion(io, write, (options) =>
+          store.put(name, abortable(input.content(), io.signal), {
+            base,
+            ...options,
+            ...(message !== undefined && { message }),
+          }),
+        )
+        tellWritten(io, { name, version, json })
+      } catch (error) {
+        if (!isStoreFailure(error)) throw error
+        throw await keepInput(io, { store, name, input, base, message, error })
+      } finally {
+        await input.close()
+      }
     })
 
-async function currentBase(store: StateStore, name: string): Promise<Base> {
-  const [newest] = (await store.history(name)) ?? []
-  return newest === undefined || newest.deleted === true ? "absent" : newest.version
-}
-
-function baseArgument(text: string): Base {
-  if (text === "absent") return "absent"
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
-  throw usageError({
-    code: "version-invalid",
-    message: `--on-top-of: ${JSON.stringify(text)} is no version`,
-    hint: "name the version that your change was made from, such as 3, or `absent` for a new state file",
-  })
+async function* abortable(content: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for await (const chunk of content) {
+    signal.throwIfAborted()
+    yield chunk
+  }
 }

@@ -5,7 +5,7 @@ import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
 import { openProjectStore, storeOption } from "../store-options.ts"
 import { messageOption, nameOption, noWaitOption, versionArgument } from "./options.ts"
-import { tellWritten, writeUnderLease } from "./write.ts"
+import { tellWritten, writeVersion } from "./write.ts"
 
 export const rollbackCommand = (io: Io) =>
   new Command("rollback")
@@ -21,10 +21,8 @@ export const rollbackCommand = (io: Io) =>
     .action(async ({ name, to, message, wait, json, ...where }) => {
       assertStateName(name)
       const store = await openProjectStore(io, where)
-      const version = await writeUnderLease(
-        io,
-        { store, name, description: "alcides state rollback", wait },
-        (options) => store.rollback(name, { to, ...options, ...(message !== undefined && { message }) }),
+      const version = await writeVersion(io, { store, name, description: "alcides state rollback", wait }, (options) =>
+        store.rollback(name, { to, ...options, ...(message !== undefined && { message }) }),
       )
       tellWritten(io, { name, version, json })
     })

@@ -1,6 +1,7 @@
+import { AlcidesError } from "../../errors.ts"
 import { createLog } from "../../log.ts"
 import { stateLock } from "../../state/names.ts"
-import type { Lease, StateStore, StateVersion, Writer } from "../../state/store.ts"
+import type { Lease, LeaseId, StateStore, StateVersion, Writer } from "../../state/store.ts"
 import type { Io } from "../io.ts"
 import { parentLease } from "../lock/lease-id.ts"
 import { tellWaiting } from "../lock/waiting.ts"
@@ -13,6 +14,25 @@ export type Write = {
   /** For those who wait meanwhile. */
   readonly description: string
   readonly wait: boolean
+}
+
+/**
+ * Writes a version at once while nobody holds the state file's lock, and under the lock of the program around us; else waits for its
+ * turn, and writes under the state file's lock. The store refuses a write that may not be before it reads any content.
+ */
+export async function writeVersion(
+  io: Io,
+  write: Write,
+  act: (options: { readonly writer: Writer; readonly lease?: LeaseId }) => Promise<StateVersion>,
+): Promise<StateVersion> {
+  const writer = await currentWriter(io, write.store.project)
+  const parent = parentLease(io)
+  try {
+    return await act({ writer, ...(parent !== undefined && { lease: { id: parent } }) })
+  } catch (error) {
+    if (!(error instanceof AlcidesError) || error.code !== "state-locked") throw error
+    return writeUnderLease(io, write, act)
+  }
 }
 
 /** Holds the state file's lock for the time of one write. */

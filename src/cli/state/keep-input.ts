@@ -1,0 +1,51 @@
+import { AlcidesError, Exit, messageOf } from "../../errors.ts"
+import type { StateStore } from "../../state/store.ts"
+import type { Io } from "../io.ts"
+import { currentWriter } from "../writer.ts"
+import type { KnownBase } from "./base.ts"
+import type { Input } from "./input.ts"
+
+/** Whether the store itself failed, after all its attempts: not a refusal, and not a mistake in what was typed. */
+export function isStoreFailure(error: unknown): error is AlcidesError {
+  return error instanceof AlcidesError && error.code.startsWith("store-") && error.exit !== Exit.usage
+}
+
+/** Keeps what could not be put for `alcides state recover`, and returns the failure that says so. Throws `state-not-kept`. */
+export async function keepInput(
+  io: Io,
+  {
+    store,
+    name,
+    input,
+    base,
+    message,
+    error,
+  }: {
+    readonly store: StateStore
+    readonly name: string
+    readonly input: Input
+    readonly base: KnownBase | undefined
+    readonly message: string | undefined
+    readonly error: AlcidesError
+  },
+): Promise<AlcidesError> {
+  const { keepFile, keptHome } = await import("../../state/kept.ts")
+  const kept = await keepFile({
+    source: input.content(),
+    name,
+    project: store.project,
+    store: store.url,
+    base,
+    writer: await currentWriter(io, store.project),
+    ...(message !== undefined && { message }),
+    error,
+    dir: keptHome(io.env),
+  })
+  return new AlcidesError({
+    code: "state-not-put",
+    message: `state file ${name} could not be put (${messageOf(error)}); it is kept in ${kept}`,
+    hint: `when the store works again: alcides state recover --file ${kept}`,
+    exit: Exit.stateAtRisk,
+    cause: error,
+  })
+}

@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto"
+import { mkdir, open } from "node:fs/promises"
+import { dirname } from "node:path"
+
+/** Writes a new file for its owner alone; it outlives a power cut once its folder is synced. Throws when it is there already. */
+export async function writeNewFile(
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+): Promise<{ readonly size: number; readonly sha256: string }> {
+  const hash = createHash("sha256")
+  let size = 0
+  const handle = await open(path, "wx", 0o600)
+  try {
+    for await (const chunk of content) {
+      hash.update(chunk)
+      size += chunk.byteLength
+      await handle.writeFile(chunk)
+    }
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  return { size, sha256: hash.digest("hex") }
+}
+
+/** Makes a folder for its owner alone, and all above it, to stay. */
+export async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+}
+
+/** What was made, renamed or removed in this folder stays so, also when the power goes. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r")
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
