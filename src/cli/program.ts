@@ -43,6 +43,11 @@ export const commands: readonly Entry[] = [
     load: async () => (await import("./lock.ts")).lockCommand,
   },
   {
+    name: "serve",
+    summary: "serve state and locks to programs that speak Hercules CI's API",
+    load: async () => (await import("./serve.ts")).serveCommand,
+  },
+  {
     name: "secret",
     summary: "keep the local secrets.json, and check it",
     load: async () => (await import("./secret.ts")).secretCommand,

@@ -6,14 +6,11 @@ import { parseRecord, readRecord } from "./records.ts"
 import type { Project } from "./store.ts"
 
 /** The project of a lease, which its id alone does not say; `undefined` when there is no such lease. */
-export async function leaseProject(objects: ObjectStore, leaseId: string): Promise<Project | undefined> {
+export async function projectOfLease(objects: ObjectStore, leaseId: string): Promise<Project | undefined> {
   const key = lockKeyOfLease(leaseId)
   if (key === undefined) return undefined
   const where = `${objects.url}/${key}`
-  const { record } = await readRecord({
-    objects,
-    key,
-    parse: (text) => parseRecord({ text, schema: lockRecordSchema, where }),
-  })
+  const parse = (text: string) => parseRecord({ text, schema: lockRecordSchema, where })
+  const { record } = await readRecord({ objects, key, parse })
   return record?.leases.some(({ id }) => id === leaseId) === true ? parseProject(record.project) : undefined
 }
