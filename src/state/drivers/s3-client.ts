@@ -10,13 +10,23 @@ const connectTimeout = 5_000
 const idleTimeout = 30_000
 
 /** Loads the SDK and makes a client that tries once, and that tells the clock about each answer. No request is made. */
-export async function connect(place: S3Place, clock: ServerClock): Promise<Connection> {
+export async function connect({
+  place,
+  clock,
+  env,
+}: {
+  readonly place: S3Place
+  readonly clock: ServerClock
+  readonly env: Environment
+}): Promise<Connection> {
   const sdk = await import("./s3-sdk.ts")
+  const credentials = credentialsIn(env, place)
   const { region, endpoint, profile, forcePathStyle } = place
   const config: S3ClientConfig = {
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(profile === undefined ? {} : { profile }),
+    ...(credentials === undefined ? {} : { credentials }),
     forcePathStyle,
     requestChecksumCalculation: place.checksums === "supported" ? "WHEN_SUPPORTED" : "WHEN_REQUIRED",
     // Contents and records carry a sha256 of their own, which is checked on the way to the reader.
@@ -39,6 +49,19 @@ export async function connect(place: S3Place, clock: ServerClock): Promise<Conne
     { step: "deserialize", name: "serverClock", priority: "low" },
   )
   return { sdk, client }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+// The first place where the SDK looks, unless a profile is named; but in the environment that we were given, which need not be this program's.
+function credentialsIn(env: Environment, { profile }: S3Place): S3ClientConfig["credentials"] {
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = env
+  if (!accessKeyId || !secretAccessKey || profile !== undefined || env["AWS_PROFILE"]) return undefined
+  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) }
 }
 
 async function knowsRegion(client: S3Client): Promise<boolean> {

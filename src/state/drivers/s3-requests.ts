@@ -27,10 +27,12 @@ export interface S3Requests {
 export function s3Requests({
   place,
   clock,
+  env,
   onStep,
 }: {
   readonly place: S3Place
   readonly clock: ServerClock
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly onStep: OnStep | undefined
 }): S3Requests {
   let connection: Promise<Connection> | undefined
@@ -38,7 +40,7 @@ export function s3Requests({
   const attempt = async <T>(step: Step, request: Request<T>): Promise<Attempt<T>> => {
     await onStep?.(step)
     try {
-      return { answer: await request(await (connection ??= connect(place, clock))) }
+      return { answer: await request(await (connection ??= connect({ place, clock, env }))) }
     } catch (thrown) {
       return { failure: failureOf(thrown) }
     }

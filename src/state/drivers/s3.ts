@@ -6,7 +6,7 @@ import { s3Requests, type OnStep } from "./s3-requests.ts"
 import { parseS3Url } from "./s3-url.ts"
 
 export type S3Options = {
-  /** Default: this program's. The credentials are the SDK's concern, which reads this program's own. */
+  /** Default: this program's. Where it has no keys, the SDK looks further: profiles, roles. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly onStep?: OnStep
 }
@@ -15,7 +15,7 @@ export type S3Options = {
 export function openS3Store(url: string, { env = process.env, onStep }: S3Options = {}): ObjectStore {
   const place = parseS3Url(url, env)
   const clock = serverClock()
-  const requests = s3Requests({ place, clock, onStep })
+  const requests = s3Requests({ place, clock, env, onStep })
   return {
     url: place.url,
     ...s3Records({ place, requests }),
