@@ -2,19 +2,12 @@ import { constants } from "node:os"
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings"
 import { failureOf, formatFailure } from "./errors.ts"
 import type { Io, World } from "./io.ts"
+import { addCommands, type Entry, type Typed } from "./register.ts"
 import { Exit } from "../errors.ts"
 import { createRedactor } from "../secrets/redactor.ts"
-import { stateCommand } from "./state.ts"
 import { version } from "../version.ts"
 
-type Entry = {
-  readonly name: string
-  readonly summary: string
-  /** Loaded only when it is the one that was typed: start-up counts. */
-  readonly load: () => Promise<(io: Io) => CommandUnknownOpts>
-}
-
-/** The one register of commands, in the order that `--help` shows. */
+/** The commands, in the order that `--help` shows. */
 export const commands: readonly Entry[] = [
   {
     name: "plan",
@@ -34,8 +27,7 @@ export const commands: readonly Entry[] = [
   {
     name: "state",
     summary: "read and write state files and their versions",
-    // The one command that is typed by other programs, many times: it comes along with the start.
-    load: () => Promise.resolve(stateCommand),
+    load: async () => (await import("./state.ts")).stateCommand,
   },
   {
     name: "lock",
@@ -67,11 +59,8 @@ export const commands: readonly Entry[] = [
   },
 ]
 
-/** Which commands to load whole: all of them, or the one that was typed. The others are names and summaries. */
-export type Loading = "all" | { readonly only: string | undefined }
-
 /** The command tree. */
-export async function createProgram(io: Io, loading: Loading): Promise<CommandUnknownOpts> {
+export async function createProgram(io: Io, typed: Typed): Promise<CommandUnknownOpts> {
   const program = new Command("alcides")
     .description("Deployment effects for any CI.")
     .version(version, "-V, --version", "print the version")
@@ -86,11 +75,8 @@ export async function createProgram(io: Io, loading: Loading): Promise<CommandUn
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-  for (const { name, summary, load } of commands) {
-    if (loading === "all" || loading.only === name)
-      program.addCommand(configure((await load())(io), program).summary(summary))
-    else program.command(name).summary(summary)
-  }
+  await addCommands(program, { entries: commands, io, typed })
+  for (const command of program.commands) configure(command, program)
   return program.option(...plainOption)
 }
 
@@ -127,7 +113,10 @@ export async function main(typed: readonly string[], world: World): Promise<numb
   }
   let program: CommandUnknownOpts | undefined
   try {
-    program = await createProgram(io, { only: args.find((arg) => !arg.startsWith("-")) })
+    program = await createProgram(
+      io,
+      args.filter((arg) => !arg.startsWith("-")),
+    )
     if (args.length === 0) program.outputHelp()
     else await program.parseAsync(args, { from: "user" })
     return exitCode

@@ -1,29 +1,65 @@
 import { Command } from "@commander-js/extra-typings"
-import type { Io } from "./io.ts"
-import { deleteCommand } from "./state/delete.ts"
-import { getCommand } from "./state/get.ts"
-import { historyCommand } from "./state/history.ts"
-import { listCommand } from "./state/list.ts"
-import { pinCommand } from "./state/pin.ts"
-import { pruneCommand } from "./state/prune.ts"
-import { putCommand } from "./state/put.ts"
-import { recoverCommand } from "./state/recover.ts"
-import { rollbackCommand } from "./state/rollback.ts"
-import { unpinCommand } from "./state/unpin.ts"
 import { examples } from "./help.ts"
+import { addCommands, type Entry, type MakeCommand } from "./register.ts"
+
+const entries: readonly Entry[] = [
+  {
+    name: "get",
+    summary: "fetch a state file, the current version or an older one",
+    load: async () => (await import("./state/get.ts")).getCommand,
+  },
+  {
+    name: "put",
+    summary: "write a new version of a state file, unless someone else wrote one meanwhile",
+    load: async () => (await import("./state/put.ts")).putCommand,
+  },
+  {
+    name: "list",
+    summary: "list the state files of the project",
+    load: async () => (await import("./state/list.ts")).listCommand,
+  },
+  {
+    name: "history",
+    summary: "show the versions of a state file, newest first",
+    load: async () => (await import("./state/history.ts")).historyCommand,
+  },
+  {
+    name: "rollback",
+    summary: "make the content of an old version the newest version",
+    load: async () => (await import("./state/rollback.ts")).rollbackCommand,
+  },
+  {
+    name: "delete",
+    summary: "make a state file absent; its versions stay",
+    load: async () => (await import("./state/delete.ts")).deleteCommand,
+  },
+  {
+    name: "recover",
+    summary: "put what a run kept because it could not be put",
+    load: async () => (await import("./state/recover.ts")).recoverCommand,
+  },
+  {
+    name: "pin",
+    summary: "mark a version as one that `state prune` must keep",
+    load: async () => (await import("./state/pin.ts")).pinCommand,
+  },
+  {
+    name: "unpin",
+    summary: "let `state prune` remove a version again",
+    load: async () => (await import("./state/unpin.ts")).unpinCommand,
+  },
+  {
+    name: "prune",
+    summary: "remove old versions for good",
+    load: async () => (await import("./state/prune.ts")).pruneCommand,
+  },
+]
 
 /** `alcides state`: the state files of a project and their versions. */
-export const stateCommand = (io: Io) =>
-  new Command("state")
-    .description("Read and write the state files of a project. Every write is a new version; nothing is erased.")
-    .addCommand(getCommand(io))
-    .addCommand(putCommand(io))
-    .addCommand(listCommand(io))
-    .addCommand(historyCommand(io))
-    .addCommand(rollbackCommand(io))
-    .addCommand(deleteCommand(io))
-    .addCommand(recoverCommand(io))
-    .addCommand(pinCommand(io))
-    .addCommand(unpinCommand(io))
-    .addCommand(pruneCommand(io))
-    .addHelpText("after", examples("alcides state list", "alcides state get --name nixops-foo.json --file -"))
+export const stateCommand: MakeCommand = (io, typed) =>
+  addCommands(
+    new Command("state")
+      .description("Read and write the state files of a project. Every write is a new version; nothing is erased.")
+      .addHelpText("after", examples("alcides state list", "alcides state get --name nixops-foo.json --file -")),
+    { entries, io, typed },
+  )

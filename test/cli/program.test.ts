@@ -120,7 +120,7 @@ describe("failures", () => {
 })
 
 it("loads nothing but the command that was typed", async () => {
-  const program = await createProgram(quiet(), { only: "lock" })
+  const program = await createProgram(quiet(), ["lock"])
   const loaded = program.commands.filter((command) => command.commands.length > 0).map((command) => command.name())
   expect(loaded).toEqual(["lock"])
 })
