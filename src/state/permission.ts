@@ -59,7 +59,8 @@ async function underLease(
   return fenced
 }
 
-function stateLocked(name: string, holder: Lease): AlcidesError {
+/** Somebody else holds the state file's lock. */
+export function stateLocked(name: string, holder: Lease): AlcidesError {
   return new AlcidesError({
     code: "state-locked",
     message: `${JSON.stringify(name)} is locked by ${describeLease(holder)}`,
