@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const cli = fileURLToPath(new URL("../dist/cli.js", import.meta.url))
+const cli = fileURLToPath(new URL("../dist/cli.cjs", import.meta.url))
 
 /** A command line of ours, in the folder and with the store of the bench. */
 export const alcides = (folder, args) => ({

@@ -57,7 +57,7 @@ git remote add origin https://github.com/neat-org/neat-repo.git
 git add .
 commit "A neat network"
 
-printf '#!/bin/sh\nexec node %s/dist/cli.js "$@"\n' "$repository" >"$demo/bin/alcides"
+printf '#!/bin/sh\nexec node %s/dist/cli.cjs "$@"\n' "$repository" >"$demo/bin/alcides"
 chmod +x "$demo/bin/alcides"
 export PATH=$demo/bin:$PATH
 

@@ -5,4 +5,4 @@ const args = process.argv.slice(2)
 
 // The answer that needs nothing else is given without loading anything else.
 if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) process.stdout.write(`${version}\n`)
-else await (await import("./start.ts")).start(args)
+else void import("./start.ts").then(({ start }) => start(args))

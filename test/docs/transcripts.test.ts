@@ -42,7 +42,7 @@ test("what is printed otherwise than the page says would be found", () => {
 async function runPage(page: Page, folder: string): Promise<readonly string[]> {
   const [repo, home, bin] = [join(folder, "neat-repo"), join(folder, "home"), join(folder, "bin")]
   for (const each of [repo, home, bin]) await mkdir(each)
-  await writeFile(join(bin, "alcides"), `#!/bin/sh\nexec "${process.execPath}" "${built.path}/dist/cli.js" "$@"\n`)
+  await writeFile(join(bin, "alcides"), `#!/bin/sh\nexec "${process.execPath}" "${built.path}/dist/cli.cjs" "$@"\n`)
   await chmod(join(bin, "alcides"), 0o755)
   await mkdir(join(repo, "node_modules"))
   await symlink(built.path, join(repo, "node_modules", "alcides"))

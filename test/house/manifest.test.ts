@@ -16,7 +16,7 @@ test("every export is an entry point of the build, and the other way around", ()
   )
   const { cli, ...library }: Record<string, string> = entries
   expect(cli).toBe("src/cli/main.ts")
-  expect(manifest.bin.alcides).toBe("./dist/cli.js")
+  expect(manifest.bin.alcides).toBe("./dist/cli.cjs")
   expect(manifest.exports).toEqual({
     ...Object.fromEntries(
       Object.entries(library).map(([name, path]) => [

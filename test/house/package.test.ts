@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 
 test("what is built imports declared dependencies only", async () => {
-  const files = ["index", "effects", "testing", "cli"].map((name) => join(copy.path, "dist", `${name}.js`))
+  const files = ["index.js", "effects.js", "testing.js", "cli.cjs"].map((name) => join(copy.path, "dist", name))
   const undeclared = (await bundleExternals(files)).filter(
     (specifier) => !(packageOf(specifier) in manifest.dependencies),
   )
@@ -92,7 +92,7 @@ export default pipeline(({ repo }) => ({
   })
   expect(checked.stdout).toBe("")
 
-  const planned = spawnSync(process.execPath, [join(copy.path, "dist/cli.js"), "plan", "--branch", "main", "--json"], {
+  const planned = spawnSync(process.execPath, [join(copy.path, "dist/cli.cjs"), "plan", "--branch", "main", "--json"], {
     cwd: user,
     encoding: "utf8",
     env: { PATH: process.env["PATH"], HOME: user, ALCIDES_PROJECT: "github/neat-org/neat-repo" },
