@@ -2,9 +2,10 @@ import { readdir, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { unlessMissing } from "../errors.ts"
 import { endProcessesWith } from "../exec.ts"
+import { isGone, thisProcess, type ProcessIdentity } from "../exec/this-process.ts"
 import { keptFolderOf } from "../state/kept.ts"
 import { holdsFiles, keepFolder } from "./kept-folder.ts"
-import { isGone, readOwner, thisProcess, type Owner } from "./owner.ts"
+import { readOwner, type Owner } from "./owner.ts"
 import { hasOpenState, homeOf, removeFolder, stateOf } from "./private-folder.ts"
 
 export type Salvaged = {
@@ -66,7 +67,7 @@ function originalName(name: string): string {
   return name.split(mark, 1)[0] ?? name
 }
 
-function cleanerOf(name: string, { machine }: Owner): Omit<Owner, "effect" | "project"> | undefined {
+function cleanerOf(name: string, { machine }: Owner): ProcessIdentity | undefined {
   const [, by] = name.split(mark)
   if (by === undefined) return undefined
   const [pid, started = ""] = by.split("-")

@@ -127,6 +127,7 @@ async function keepOne(
       message,
       error,
       dir: keptFolder,
+      ...(store.encryption !== undefined && { encryption: store.encryption }),
     })
     return { kept, failure: notPut({ file, kept, error }) }
   } catch (notKept) {

@@ -38,7 +38,10 @@ export function formatTooNew({ where, format }: { readonly where: string; readon
   })
 }
 
-/** Who holds it, why, since when and until when, on one line. */
+/** Who holds it, where, why, since when and until when, on one line. */
 export function describeLease({ holder, description, acquired, expires }: Lease): string {
-  return `${holder.by} (${description || "no description"}) since ${acquired}, until ${expires} unless renewed`
+  const { by, host, runUrl } = holder
+  const where = host === undefined || by.endsWith(`@${host}`) ? "" : ` on ${host}`
+  const run = runUrl === undefined ? "" : `, in ${runUrl}`
+  return `${by}${where} (${description || "no description"}) since ${acquired}, until ${expires} unless renewed${run}`
 }

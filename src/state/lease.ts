@@ -1,15 +1,19 @@
 import { randomUUID } from "node:crypto"
+import { hostname } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
-import { AlcidesError, Exit } from "../errors.ts"
+import { thisProcess } from "../exec/this-process.ts"
 import type { Log } from "../log.ts"
-import { describeLease } from "./failures.ts"
+import { lockNotObtained } from "./lease-failures.ts"
 import { keepRenewing, type HeldLease } from "./renewal.ts"
-import type { LeaseAnswer, LeaseRequest, StateStore } from "./store.ts"
+import type { Lease, LeaseAnswer, LeaseRequest, StateStore } from "./store.ts"
 
 export type { HeldLease } from "./renewal.ts"
 
 /** How long a lease lasts without a renewal, in seconds. */
 export const defaultTtl = 60
+
+// In seconds. A lease that was broken is noticed at the next renewal; over a network each of them is a request that somebody pays for.
+const renewEvery = { local: 5, remote: 10 }
 
 // In milliseconds. The first in the queue asks about every half second at most; the others ask less often the further back they are.
 const pollFloor = 250
@@ -24,7 +28,7 @@ export type HoldRequest = Omit<LeaseRequest, "ttl" | "idempotencyKey" | "queue">
 
 export type Blocked = Extract<LeaseAnswer, { readonly outcome: "blocked" }>
 
-export type HoldOptions = {
+export type WaitOptions = {
   /** Wait for it: for as long as it takes, not at all, or this many seconds. */
   readonly wait: boolean | number
   readonly log: Log
@@ -35,10 +39,35 @@ export type HoldOptions = {
 }
 
 /** Acquires a lock, waiting in arrival order, and keeps it renewed in the background. Throws `lock-not-obtained`. */
-export async function holdLease(store: StateStore, request: HoldRequest, options: HoldOptions): Promise<HeldLease> {
-  const { wait, log, signal, onWaiting } = options
+export async function holdLease(store: StateStore, request: HoldRequest, options: WaitOptions): Promise<HeldLease> {
+  // Whoever comes later on this machine can tell from it that the holder was killed.
+  const holder = { ...request.holder, process: await thisProcess() }
+  const { lease, since } = await obtainLease(store, { ...request, holder }, options)
+  return keepRenewing({
+    store,
+    lease,
+    ttl: request.ttl ?? defaultTtl,
+    every: store.url.startsWith("file:") ? renewEvery.local : renewEvery.remote,
+    since,
+    log: options.log,
+    // A repeated request may have been answered with a lease that is about to end.
+    atOnce: request.idempotencyKey !== undefined,
+  })
+}
+
+/** Acquires a lock, waiting in arrival order; nobody renews it. Throws `lock-not-obtained`. */
+export async function obtainLease(
+  store: StateStore,
+  request: HoldRequest,
+  { wait, log, signal, onWaiting }: WaitOptions,
+): Promise<{
+  readonly lease: Lease
+  /** When the request was sent that was granted, on the clock of `performance.now()`. */
+  readonly since: number
+}> {
   const asked: LeaseRequest = {
     ...request,
+    holder: { host: hostname(), ...request.holder },
     ttl: request.ttl ?? defaultTtl,
     idempotencyKey: request.idempotencyKey ?? randomUUID(),
     queue: wait !== false,
@@ -51,27 +80,14 @@ export async function holdLease(store: StateStore, request: HoldRequest, options
       signal?.throwIfAborted()
       const since = performance.now()
       const answer = await store.acquire(asked)
-      if (answer.outcome === "acquired") {
-        // A repeated request may have been answered with a lease that is about to end.
-        const held = keepRenewing({
-          store,
-          lease: answer.lease,
-          ttl: asked.ttl,
-          since,
-          log,
-          atOnce: request.idempotencyKey !== undefined,
-        })
-        if (signal?.aborted !== true) return held
-        await held.release()
-        signal.throwIfAborted()
-      } else {
-        const left = started + patience - performance.now()
-        if (left <= 0) throw lockNotObtained({ lock: request.lock, blocked: answer, waited: wait })
-        const now = JSON.stringify([answer.by.map(({ id }) => id), answer.ahead])
-        if (now !== told) onWaiting?.(answer)
-        told = now
-        await sleep(Math.min(left, pollDelay({ turn, ahead: answer.ahead })), undefined, { signal }).catch(() => {})
-      }
+      signal?.throwIfAborted()
+      if (answer.outcome === "acquired") return { lease: answer.lease, since }
+      const left = started + patience - performance.now()
+      if (left <= 0) throw await lockNotObtained({ store, lock: request.lock, blocked: answer, waited: wait })
+      const now = JSON.stringify([answer.by.map(({ id }) => id), answer.ahead])
+      if (now !== told) onWaiting?.(answer)
+      told = now
+      await sleep(Math.min(left, pollDelay({ turn, ahead: answer.ahead })), undefined, { signal }).catch(() => {})
     }
   } catch (error) {
     // Also when the answer got lost: the lease may have been granted all the same.
@@ -85,27 +101,4 @@ export async function holdLease(store: StateStore, request: HoldRequest, options
 function pollDelay({ turn, ahead }: { readonly turn: number; readonly ahead: number }): number {
   const own = Math.min(pollCeiling, pollFloor * 1.2 ** Math.min(turn, 10))
   return Math.min(pollLongest, own + ahead * pollCeiling) * (0.75 + Math.random() / 4)
-}
-
-function lockNotObtained({
-  lock,
-  blocked,
-  waited,
-}: {
-  readonly lock: string
-  readonly blocked: Blocked
-  readonly waited: boolean | number
-}): AlcidesError {
-  const { by, ahead } = blocked
-  const [first] = by
-  const others = by.length > 1 ? `, and ${by.length - 1} more` : ""
-  const who =
-    first === undefined ? `about to go to one of ${ahead} who asked before` : `held by ${describeLease(first)}${others}`
-  const after = typeof waited === "number" ? ` after ${waited} seconds` : ""
-  return new AlcidesError({
-    code: "lock-not-obtained",
-    message: `the lock ${JSON.stringify(lock)} was not obtained${after}: it is ${who}`,
-    hint: "wait longer, or, when its holder is surely dead, `alcides lock break`",
-    exit: Exit.notLocked,
-  })
 }

@@ -1,18 +1,23 @@
 import * as z from "zod/mini"
 import type { Change } from "./records.ts"
 import { publicWriter, writerSchema } from "./state-record.ts"
-import type { Lease, LeaseAnswer, LeaseRequest, LockStatus } from "./store.ts"
+import type { Holder, Lease, LeaseAnswer, LeaseRequest, LockStatus } from "./store.ts"
 
 /** How long a place in the queue is kept for a waiter that does not ask again, in milliseconds. */
 export const waiterKept = 30_000
 // A waiter that polls often writes only this often that it is still there.
 const waiterRefresh = 5_000
 
+const holderSchema = z.extend(writerSchema, {
+  host: z.optional(z.string()),
+  process: z.optional(z.object({ pid: z.int(), started: z.string(), machine: z.string() })),
+})
+
 const leaseSchema = z.object({
   id: z.string(),
   exclusive: z.boolean(),
   description: z.string(),
-  holder: writerSchema,
+  holder: holderSchema,
   parent: z.optional(z.string()),
   token: z.int(),
   acquired: z.string(),
@@ -181,12 +186,16 @@ function publicLease({ lock }: LockRecord, lease: LeaseRecord): Lease {
     lock,
     exclusive,
     description,
-    holder: publicWriter(holder),
+    holder: publicHolder(holder),
     ...(parent !== undefined && { parent }),
     token,
     acquired,
     expires,
   }
+}
+
+function publicHolder({ host, process, ...writer }: z.output<typeof holderSchema>): Holder {
+  return { ...publicWriter(writer), ...(host !== undefined && { host }), ...(process !== undefined && { process }) }
 }
 
 function iso(ms: number): string {

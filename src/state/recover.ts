@@ -1,5 +1,4 @@
 import { AlcidesError, Exit } from "../errors.ts"
-import type { Encryption } from "./encryption.ts"
 import type { Kept } from "./kept/list.ts"
 import { assertUndamaged, digest, keptContent, removeKept } from "./kept/read.ts"
 import { publicWriter } from "./state-record.ts"
@@ -18,7 +17,6 @@ export type Recover = {
   readonly writer: Writer
   /** Whether an empty state file is meant. */
   readonly allowEmpty: boolean
-  readonly encryption?: Encryption
 }
 
 export type Recovered = {
@@ -48,12 +46,12 @@ export async function recoverKept(recover: Recover): Promise<Recovered> {
 }
 
 async function put(
-  { kept, name, store, writer: { by }, allowEmpty, encryption }: Recover,
+  { kept, name, store, writer: { by }, allowEmpty }: Recover,
   { base, writer, lease }: { readonly base: number | "absent"; readonly writer: Writer; readonly lease: LeaseId },
 ): Promise<StateVersion> {
   const { message } = kept.about ?? {}
   const how = `kept ${kept.at}, recovered by ${by}`
-  const content = keptContent(kept, encryption)
+  const content = keptContent(kept, store.encryption)
   try {
     return await store.put(name, allowEmpty ? content : notEmpty(content, kept.path), {
       base,
@@ -69,13 +67,12 @@ async function put(
 // Anything newer than what it was made from that has this very content: putting it again would only hide what came after.
 async function stored(
   history: readonly StateVersion[],
-  { kept, name, base, store, encryption }: Recover,
+  { kept, name, base, store }: Recover,
 ): Promise<StateVersion | undefined> {
   const since = typeof base === "number" ? base : (history.find(({ deleted }) => deleted === true)?.version ?? 0)
   const newer = history.filter(({ version, deleted }) => deleted !== true && version > since)
   if (newer.length === 0) return undefined
-  const isClear = kept.about?.encrypted === undefined && newer.every(({ encrypted }) => encrypted === undefined)
-  const own = isClear ? await digest(keptContent(kept, undefined)) : await digest(keptContent(kept, encryption))
+  const own = await digest(keptContent(kept, store.encryption))
   for (const version of newer) {
     const found = version.encrypted === undefined ? version : await contentOf(store, { name, version })
     if (found?.size === own.size && found.sha256 === own.sha256) return version

@@ -18,6 +18,8 @@ export type Renewing = {
   readonly lease: Lease
   /** Seconds. */
   readonly ttl: number
+  /** Seconds between two renewals, at most a third of `ttl`, which is the default. */
+  readonly every?: number
   /** When the request that granted it was sent, on the clock of `performance.now()`. */
   readonly since: number
   readonly log: Log
@@ -25,9 +27,10 @@ export type Renewing = {
   readonly atOnce: boolean
 }
 
-/** Renews a lease in the background, three times in its life, and says when it cannot be counted on any more. */
-export function keepRenewing({ store, lease: first, ttl, since, log, atOnce }: Renewing): HeldLease {
+/** Renews a lease in the background, at least three times in its life, and says when it cannot be counted on any more. */
+export function keepRenewing({ store, lease: first, ttl, every = ttl / 3, since, log, atOnce }: Renewing): HeldLease {
   const controller = new AbortController()
+  const pause = Math.min(every, ttl / 3) * 1000
   let lease = first
   let ended: Promise<void> | undefined
   let renewal: NodeJS.Timeout | undefined
@@ -66,12 +69,12 @@ export function keepRenewing({ store, lease: first, ttl, since, log, atOnce }: R
       if (ended !== undefined || controller.signal.aborted) return
       lease = renewed
       validFrom(sent)
-      renewIn((ttl * 1000 * (0.85 + Math.random() * 0.15)) / 3)
+      renewIn(pause * (0.85 + Math.random() * 0.15))
     } catch (error) {
       if (ended !== undefined || controller.signal.aborted) return
       if (error instanceof AlcidesError && error.code === "lease-lost") return lose(error)
       log.warn(`could not renew the lease on ${lease.lock} (${messageOf(error)}); trying again`)
-      renewIn((ttl * 1000) / 10)
+      renewIn(Math.min(pause, (ttl * 1000) / 10))
     }
   }
 
@@ -86,7 +89,7 @@ export function keepRenewing({ store, lease: first, ttl, since, log, atOnce }: R
   }
 
   validFrom(since)
-  renewIn(atOnce ? 0 : (ttl * 1000) / 3)
+  renewIn(atOnce ? 0 : pause)
   return {
     get lease() {
       return lease

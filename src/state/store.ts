@@ -1,3 +1,6 @@
+import type { ProcessIdentity } from "../exec/this-process.ts"
+import type { Encryption } from "./encryption.ts"
+
 /** The project whose state this is, as Hercules CI writes it: `github/neat-org/neat-repo`. */
 export type Project = { readonly site: string; readonly owner: string; readonly name: string }
 
@@ -8,6 +11,14 @@ export type Writer = {
   /** The commit whose run this was, when known. */
   readonly rev?: string
   readonly runUrl?: string
+}
+
+/** Who holds a lease, and where. */
+export type Holder = Writer & {
+  /** The machine's name. */
+  readonly host?: string
+  /** The process that renews it, where one does. */
+  readonly process?: ProcessIdentity
 }
 
 export type StateVersion = {
@@ -62,7 +73,12 @@ export type PutOptions = {
   readonly message?: string
   /** The lease under which this is written. A lease that is lost, expired or outdated is refused. */
   readonly lease?: LeaseId
+  /** Stores it in clear, whatever the store's encryption and the versions before. */
+  readonly inClear?: boolean
 }
+
+/** What every kind of write is told. */
+export type WriteOptions = Omit<PutOptions, "base" | "inClear">
 
 /** A lease, or just its id. */
 export type LeaseId = Pick<Lease, "id">
@@ -72,7 +88,7 @@ export type LeaseRequest = {
   readonly lock: string
   readonly exclusive: boolean
   readonly description: string
-  readonly holder: Writer
+  readonly holder: Holder
   /** Seconds until the lease ends unless it is renewed. */
   readonly ttl: number
   /** The same key gives the same lease again, so that a request may be repeated. */
@@ -88,7 +104,7 @@ export type Lease = {
   readonly lock: string
   readonly exclusive: boolean
   readonly description: string
-  readonly holder: Writer
+  readonly holder: Holder
   readonly parent?: string
   /** Fencing token: grows with every exclusive grant of this lock. */
   readonly token: number
@@ -125,18 +141,20 @@ export interface StateStore {
   /** The URL it was opened with, without credentials. */
   readonly url: string
   readonly project: Project
+  /** How contents are encrypted on their way to the store, and decrypted on their way back. */
+  readonly encryption?: Encryption
 
   /** With an exclusive lease, holders of older leases cannot write any more. Throws `lease-lost`. */
   get(name: string, options?: { readonly version?: number; readonly lease?: LeaseId }): Promise<StateRead | undefined>
-  /** Complete and durable when it returns; otherwise the old version still stands. Throws `state-conflict`, `state-locked` or `lease-lost`. */
+  /** Complete and durable when it returns; otherwise the old version still stands. Throws `state-conflict`, `state-locked`, `lease-lost` or `state-encryption-expected`. */
   put(name: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StateVersion>
   list(): Promise<readonly StateFileSummary[]>
   /** Newest first; `undefined` when there never was such a state file. */
   history(name: string): Promise<readonly StateVersion[] | undefined>
   /** Makes the content of an old version the newest version. Nothing is erased. */
-  rollback(name: string, options: { readonly to: number } & Omit<PutOptions, "base">): Promise<StateVersion>
+  rollback(name: string, options: { readonly to: number } & WriteOptions): Promise<StateVersion>
   /** From now on `get` says absent, as the new version that this returns; the others stay, and `rollback` brings one back. */
-  delete(name: string, options: Omit<PutOptions, "base">): Promise<StateVersion>
+  delete(name: string, options: WriteOptions): Promise<StateVersion>
 
   acquire(request: LeaseRequest): Promise<LeaseAnswer>
   /** Takes a request back: its place in the queue, and its lease in case it was granted after all. */

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -183,8 +183,10 @@ describe("lock list and break", () => {
   it("shows who holds what, why, since when and until when", async () => {
     const lease = await acquire("--description", "a deploy")
     const [titles, row] = (await lock(["list"])).stdout.split("\n")
-    expect(titles).toMatch(/^LOCK +MODE +BY +SINCE +UNTIL +WAITING +LEASE +DESCRIPTION +RUN$/)
-    expect(row).toMatch(new RegExp(`^production +exclusive +\\S+@\\S+ +\\S+Z +\\S+Z +0 +${lease} +a deploy$`))
+    expect(titles).toMatch(/^LOCK +MODE +BY +HOST +SINCE +UNTIL +WAITING +LEASE +DESCRIPTION +RUN$/)
+    expect(row).toMatch(
+      new RegExp(`^production +exclusive +\\S+@\\S+ +${hostname()} +\\S+Z +\\S+Z +0 +${lease} +a deploy$`),
+    )
   })
 
   it("asks before it breaks, records who did and why, and tells the old holder", async () => {
@@ -201,6 +203,11 @@ describe("lock list and break", () => {
     expect(broken.stderr).toMatch(/^lock production broken; it was held by \S+ \(a deploy\)/)
     expect((await lock(["list"])).stdout).toMatch(/^production +broken +\S+@\S+ +\S+Z +0 +the runner was lost$/m)
     expect(await lock(["update", "--lease-id", lease])).toMatchObject({ exit: 6 })
+
+    const next = await acquire("--description", "the next")
+    const [, held, last] = (await lock(["list"])).stdout.split("\n")
+    expect(held).toContain(` 0        ${next}  the next`)
+    expect(last).toMatch(/^production +broken +\S+@\S+ +\S+Z +the runner was lost$/)
   })
 
   it("prints the ended leases with --json, and breaks nothing that is not held", async () => {

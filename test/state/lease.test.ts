@@ -1,8 +1,9 @@
+import { hostname } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { expect, onTestFinished, test, vi } from "vitest"
 import { AlcidesError } from "../../src/errors.ts"
 import { silentLog, type Log } from "../../src/log.ts"
-import { defaultTtl, holdLease, type HoldOptions, type HoldRequest } from "../../src/state/lease.ts"
+import { defaultTtl, holdLease, type WaitOptions, type HoldRequest } from "../../src/state/lease.ts"
 import type { StateStore } from "../../src/state/store.ts"
 import { project } from "./contract.ts"
 import { fileStorage } from "./support/file-storage.ts"
@@ -14,7 +15,7 @@ async function fresh(): Promise<StateStore> {
 }
 
 const request: HoldRequest = { lock: "production", exclusive: true, description: "deploy", holder: { by: "alice@ci" } }
-const now: HoldOptions = { wait: false, log: silentLog }
+const now: WaitOptions = { wait: false, log: silentLog }
 const warnings = (): { log: Log; lines: string[] } => {
   const lines: string[] = []
   return { lines, log: { ...silentLog, warn: (line) => void lines.push(line) } }
@@ -33,7 +34,7 @@ test("holds a lease until it is released, twice if one likes", async () => {
 test("says who has it, why, since when and until when", async () => {
   const store = await fresh()
   const { lease } = await holdLease(store, request, now)
-  const text = `the lock "production" was not obtained: it is held by alice@ci (deploy) since ${lease.acquired}, until ${lease.expires} unless renewed`
+  const text = `the lock "production" was not obtained: it is held by alice@ci on ${hostname()} (deploy) since ${lease.acquired}, until ${lease.expires} unless renewed`
   await expect(holdLease(store, request, now)).rejects.toMatchObject({
     code: "lock-not-obtained",
     exit: 6,
@@ -66,7 +67,7 @@ test("says so when it is free, but others asked before", async () => {
 test("hands over soon after a release, and tells once who was in the way", async () => {
   const store = await fresh()
   const held = await holdLease(store, request, now)
-  const onWaiting = vi.fn<NonNullable<HoldOptions["onWaiting"]>>()
+  const onWaiting = vi.fn<NonNullable<WaitOptions["onWaiting"]>>()
   const waiting = holdLease(store, request, { wait: true, log: silentLog, onWaiting })
   await sleep(700)
   await held.release()

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import { Command } from "@commander-js/extra-typings"
 import { Exit } from "../../errors.ts"
 import { createLog } from "../../log.ts"
-import { holdLease } from "../../state/lease.ts"
+import { obtainLease } from "../../state/lease.ts"
 import type { Lease } from "../../state/store.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
@@ -48,8 +48,7 @@ export const acquireCommand = (io: Io) =>
         return io.exit(Exit.notLocked)
       }
       const log = createLog({ stream: io.stderr, redact: (line) => line })
-      // The renewing ends with this process, which is about to end.
-      const { lease } = await holdLease(store, request, {
+      const { lease } = await obtainLease(store, request, {
         wait,
         log,
         signal: io.signal,

@@ -33,6 +33,7 @@ export const listCommand = (io: Io) =>
             { title: "lock" },
             { title: "mode" },
             { title: "by" },
+            { title: "host" },
             { title: "since" },
             { title: "until" },
             { title: "waiting", align: "right" },
@@ -47,15 +48,11 @@ export const listCommand = (io: Io) =>
     })
 
 function rowsOf({ lock, leases, waiting, broken }: LockStatus): readonly (readonly string[])[] {
-  if (leases.length === 0) {
-    return broken === undefined
-      ? [[lock, "free", "", "", "", String(waiting)]]
-      : [[lock, "broken", broken.by, formatTime(broken.at), "", String(waiting), "", broken.reason ?? ""]]
-  }
-  return leases.map(({ id, exclusive, description, holder, acquired, expires }) => [
+  const held = leases.map(({ id, exclusive, description, holder, acquired, expires }) => [
     lock,
     exclusive ? "exclusive" : "shared",
     holder.by,
+    holder.host ?? "",
     formatTime(acquired),
     formatTime(expires),
     String(waiting),
@@ -63,4 +60,8 @@ function rowsOf({ lock, leases, waiting, broken }: LockStatus): readonly (readon
     description,
     holder.runUrl ?? "",
   ])
+  if (broken === undefined) return held.length > 0 ? held : [[lock, "free", "", "", "", "", String(waiting)]]
+  // The last time that somebody broke it, also when somebody else holds it by now.
+  const { by, at, reason = "" } = broken
+  return [...held, [lock, "broken", by, "", formatTime(at), "", held.length > 0 ? "" : String(waiting), "", reason]]
 }

@@ -22,6 +22,23 @@ export const noWaitOption = () => new Option("--no-wait", "exit 6 at once when i
 
 export const ttlOption = (what: string) => new Option("--ttl <seconds>", what).argParser(ttlArgument)
 
+const longestGrace = 3600
+
+export const graceOption = () =>
+  new Option("--grace <seconds>", "how long COMMAND may take to end after TERM, before KILL")
+    .argParser(graceArgument)
+    .default(10)
+
+function graceArgument(text: string): number {
+  const seconds = /^\d{1,4}$/.test(text) ? Number(text) : -1
+  if (seconds >= 0 && seconds <= longestGrace) return seconds
+  throw usageError({
+    code: "grace-invalid",
+    message: `--grace: ${JSON.stringify(text)} is no number of seconds`,
+    hint: `write a whole number from 0 to ${longestGrace}`,
+  })
+}
+
 function ttlArgument(text: string): number {
   const seconds = /^\d{1,6}$/.test(text) ? Number(text) : 0
   if (seconds >= 1 && seconds <= longestTtl) return seconds

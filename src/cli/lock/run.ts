@@ -9,7 +9,7 @@ import { projectOption } from "../project-option.ts"
 import { openProjectStore, storeOption } from "../store-options.ts"
 import { currentWriter } from "../writer.ts"
 import { parentLease } from "./lease-id.ts"
-import { nameOption, nonExclusiveOption, noWaitOption, ttlOption } from "./options.ts"
+import { graceOption, nameOption, nonExclusiveOption, noWaitOption, ttlOption } from "./options.ts"
 import { tellWaiting } from "./waiting.ts"
 
 export const runCommand = (io: Io) =>
@@ -26,8 +26,10 @@ export const runCommand = (io: Io) =>
         defaultTtl,
       ),
     )
+    .addOption(graceOption())
     .addOption(projectOption())
     .addOption(storeOption())
+    .option("--json", "a failure to get or to keep the lock as an object on the standard error")
     .addHelpText(
       "after",
       examples(
@@ -35,7 +37,7 @@ export const runCommand = (io: Io) =>
         "alcides lock run --name nixops -- nixops deploy -d foo",
       ),
     )
-    .action(async ([program = "", ...args], { name, description, nonExclusive, wait, ttl, ...where }) => {
+    .action(async ([program = "", ...args], { name, description, nonExclusive, wait, ttl, grace, ...where }) => {
       const store = await openProjectStore(io, where)
       const { requireProgram } = await import("../../exec/find.ts")
       await requireProgram(program, io.env["PATH"])
@@ -54,13 +56,19 @@ export const runCommand = (io: Io) =>
         { wait, log, signal: io.signal, onWaiting: tellWaiting(io, name) },
       )
       try {
-        const { runAttached } = await import("../../exec.ts")
+        const { endProcessesWith, runAttached } = await import("../../exec.ts")
         const { id } = held.lease
         const exitCode = await runAttached(program, args, {
           env: { ...definedOnly(io.env), ALCIDES_LOCK_LEASE_ID: id, HERCULES_CI_LOCK_LEASE_ID: id },
           signal: AbortSignal.any([io.signal, held.signal]),
+          grace,
+        }).finally(async () => {
+          if (!held.signal.aborted) return
+          // What COMMAND started and moved out of its group, as daemons do, has no lock either.
+          await endProcessesWith(`ALCIDES_LOCK_LEASE_ID=${id}`)
           // Whatever COMMAND made of its end: it did not have the lock all the time.
-        }).finally(() => held.signal.throwIfAborted())
+          throw held.signal.reason
+        })
         io.exit(exitCode)
       } finally {
         await held.release()

@@ -40,6 +40,7 @@ export async function keepInput(
     ...(message !== undefined && { message }),
     error,
     dir: keptHome(io.env),
+    ...(store.encryption !== undefined && { encryption: store.encryption }),
   })
   return new AlcidesError({
     code: "state-not-put",
