@@ -1,60 +1,82 @@
 import { createHash, randomBytes } from "node:crypto"
 import type { ObjectStore } from "../objects.ts"
+import { download } from "./s3-download.ts"
 import { listed } from "./s3-list.ts"
+import { uploadInParts } from "./s3-multipart.ts"
+import { cutIntoParts } from "./s3-parts.ts"
 import type { S3Requests } from "./s3-requests.ts"
-import type { S3Place } from "./s3-url.ts"
+import { abortStaleUploads } from "./s3-stale-uploads.ts"
 
 /** Blobs for the S3 driver. */
 export function s3Blobs({
-  place,
   requests,
+  now,
 }: {
-  readonly place: S3Place
   readonly requests: S3Requests
+  readonly now: () => Promise<number>
 }): Pick<ObjectStore, "writeBlob" | "readBlob" | "blobs" | "removeBlob"> {
-  const Bucket = place.bucket
+  const { bucket: Bucket, prefix } = requests.place
+  let cleaned = false
+
+  const putWhole = async (key: string, Body: Buffer): Promise<void> => {
+    const ContentMD5 = createHash("md5").update(Body).digest("base64")
+    await requests.send({ name: "put blob", key }, ({ sdk, client }) =>
+      client.send(new sdk.PutObjectCommand({ Bucket, Key: prefix + key, Body, ContentMD5 })),
+    )
+  }
 
   return {
     async writeBlob(folder, { stem, content }) {
-      const chunks = []
-      for await (const chunk of content) chunks.push(chunk)
-      const Body = Buffer.concat(chunks)
-      const sha256 = createHash("sha256").update(Body).digest("hex")
-      const ContentMD5 = createHash("md5").update(Body).digest("base64")
-      const name = `${stem}-${sha256}-${randomBytes(6).toString("hex")}`
-      const key = `${folder}/${name}`
-      await requests.send({ name: "put blob", key }, ({ sdk, client }) =>
-        client.send(new sdk.PutObjectCommand({ Bucket, Key: place.prefix + key, Body, ContentMD5 })),
-      )
-      return { name, size: Body.byteLength, sha256 }
+      const parts = cutIntoParts(content)
+      const random = randomBytes(6).toString("hex")
+      const hash = createHash("sha256")
+      let size = 0
+      const counted = (part: Buffer): Buffer => {
+        hash.update(part)
+        size += part.byteLength
+        return part
+      }
+      const first = await parts.next()
+      const second = await parts.next()
+      if (second.done === true) {
+        const whole = counted(first.value ?? Buffer.alloc(0))
+        const sha256 = hash.digest("hex")
+        const name = `${stem}-${sha256}-${random}`
+        await putWhole(`${folder}/${name}`, whole)
+        return { name, size, sha256 }
+      }
+      // The sha256 is known only when most of it has been sent: the name does without.
+      const name = `${stem}-multipart-${random}`
+      const all = (async function* () {
+        if (first.done !== true) yield counted(first.value)
+        yield counted(second.value)
+        for await (const part of parts) yield counted(part)
+      })()
+      await uploadInParts({ requests, key: `${folder}/${name}`, parts: all })
+      if (!cleaned) await abortStaleUploads(requests, await now())
+      cleaned = true
+      return { name, size, sha256: hash.digest("hex") }
     },
 
     async readBlob(folder, name) {
-      const key = `${folder}/${name}`
-      return requests.find({ name: "get blob", key }, async ({ sdk, client }) => {
-        const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket, Key: place.prefix + key }))
-        return (async function* () {
-          if (Body !== undefined) yield await Body.transformToByteArray()
-        })()
-      })
+      return download(requests, `${folder}/${name}`)
     },
 
     async blobs(folder) {
       const entries = []
-      for await (const { Contents = [] } of listed({ place, requests, folder })) {
-        for (const { Key = "", LastModified } of Contents)
-          entries.push({
-            name: Key.slice(`${place.prefix}${folder}/`.length),
-            modified: LastModified?.getTime() ?? Number.POSITIVE_INFINITY,
-          })
+      for await (const { Contents = [] } of listed({ requests, folder })) {
+        for (const { Key, LastModified } of Contents) {
+          if (Key === undefined || LastModified === undefined) continue
+          entries.push({ name: Key.slice(`${prefix}${folder}/`.length), modified: LastModified.getTime() })
+        }
       }
       return entries
     },
 
     async removeBlob(folder, name) {
       const key = `${folder}/${name}`
-      await requests.find({ name: "remove blob", key }, ({ sdk, client }) =>
-        client.send(new sdk.DeleteObjectCommand({ Bucket, Key: place.prefix + key })),
+      await requests.find({ name: "remove blob", key }, ({ sdk, client }, abortSignal) =>
+        client.send(new sdk.DeleteObjectCommand({ Bucket, Key: prefix + key }), { abortSignal }),
       )
     },
   }

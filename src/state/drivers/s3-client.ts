@@ -1,9 +1,12 @@
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3"
 import type { ServerClock } from "./s3-clock.ts"
+import type * as Sdk from "./s3-sdk.ts"
 import type { S3Place } from "./s3-url.ts"
 
+export type Environment = Readonly<Record<string, string | undefined>>
+
 /** The SDK, and a client of it. */
-export type Connection = { readonly sdk: typeof import("./s3-sdk.ts"); readonly client: S3Client }
+export type Connection = { readonly sdk: typeof Sdk; readonly client: S3Client }
 
 // In milliseconds.
 const connectTimeout = 5_000
@@ -12,21 +15,20 @@ const idleTimeout = 30_000
 /** Loads the SDK and makes a client that tries once, and that tells the clock about each answer. No request is made. */
 export async function connect({
   place,
-  clock,
   env,
+  clock,
 }: {
   readonly place: S3Place
-  readonly clock: ServerClock
   readonly env: Environment
+  readonly clock: ServerClock
 }): Promise<Connection> {
   const sdk = await import("./s3-sdk.ts")
-  const credentials = credentialsIn(env, place)
-  const { region, endpoint, profile, forcePathStyle } = place
+  const { endpoint, profile, forcePathStyle } = place
+  const region = place.region ?? (profile === undefined ? env["AWS_REGION"] || undefined : undefined)
   const config: S3ClientConfig = {
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(credentials === undefined ? {} : { credentials }),
+    ...(profile === undefined ? credentialsOf(env) : { profile }),
     forcePathStyle,
     requestChecksumCalculation: place.checksums === "supported" ? "WHEN_SUPPORTED" : "WHEN_REQUIRED",
     // Contents and records carry a sha256 of their own, which is checked on the way to the reader.
@@ -51,17 +53,11 @@ export async function connect({
   return { sdk, client }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
-// The first place where the SDK looks, unless a profile is named; but in the environment that we were given, which need not be this program's.
-function credentialsIn(env: Environment, { profile }: S3Place): S3ClientConfig["credentials"] {
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  } = env
-  if (!accessKeyId || !secretAccessKey || profile !== undefined || env["AWS_PROFILE"]) return undefined
-  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) }
+// Everything else (profiles, web identity, roles of machines) the SDK finds by itself.
+function credentialsOf(env: Environment): Pick<S3ClientConfig, "credentials"> {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env
+  if (!accessKeyId || !secretAccessKey) return {}
+  return { credentials: { accessKeyId, secretAccessKey, ...(token ? { sessionToken: token } : {}) } }
 }
 
 async function knowsRegion(client: S3Client): Promise<boolean> {
@@ -83,9 +79,8 @@ function dateOf(response: unknown): string | undefined {
   return typeof headers.date === "string" ? headers.date : undefined
 }
 
-// The SDK's version is our choice, so its note on Node versions would tell our users nothing they can act on. It is printed when the first
-// client is made, unless this variable is set; it is taken back because children inherit the environment.
-// See https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-versions.html
+// Which version of the SDK is used is our choice, so its note on Node versions asks nothing of our users. It is printed when the first
+// client is made, unless this variable is set, which is taken back because children inherit the environment.
 function withoutWarning<T>(make: () => T): T {
   const name = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"
   const before = process.env[name]

@@ -6,22 +6,32 @@ export interface ServerClock {
   now(): number | undefined
 }
 
+/** By how much the server is ahead of the monotonic clock: between these. */
+type Bounds = { readonly least: number; readonly most: number }
+
 /**
  * A clock that is never ahead of the server's, so that nobody's lease is taken for over too early.
- * The `Date` header has whole seconds only: each answer bounds the time from both sides, and the bounds of all answers together are narrower.
+ * The `Date` header has whole seconds only: each answer bounds the time from both sides, and together they bound it more narrowly.
  */
 export function serverClock(monotonic: () => number = () => performance.now()): ServerClock {
-  let earliest = Number.NEGATIVE_INFINITY
-  let latest = Number.POSITIVE_INFINITY
+  let known: Bounds | undefined
+  let doubted: Bounds | undefined
   return {
     answered({ date, sent, received }) {
       const time = Date.parse(date ?? "")
       if (Number.isNaN(time)) return
-      const [from, to] = [time - received, time + 1000 - sent]
-      const contradicts = from > latest || to < earliest
-      earliest = contradicts ? from : Math.max(earliest, from)
-      latest = contradicts ? to : Math.min(latest, to)
+      const told = { least: time - received, most: time + 1000 - sent }
+      const agreed = known === undefined ? told : both(known, told)
+      // Clocks are set, and machines sleep. But one answer alone against all before it, perhaps of something in between, moves nothing.
+      if (agreed !== undefined) known = agreed
+      else if (doubted !== undefined) known = both(doubted, told) ?? known
+      doubted = agreed === undefined ? told : undefined
     },
-    now: () => (earliest === Number.NEGATIVE_INFINITY ? undefined : Math.floor(monotonic() + earliest)),
+    now: () => (known === undefined ? undefined : Math.floor(monotonic() + known.least)),
   }
+}
+
+function both(a: Bounds, b: Bounds): Bounds | undefined {
+  const bounds = { least: Math.max(a.least, b.least), most: Math.min(a.most, b.most) }
+  return bounds.least <= bounds.most ? bounds : undefined
 }

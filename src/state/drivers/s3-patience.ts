@@ -5,7 +5,7 @@ import { attemptsFor, type Failure } from "./s3-failures.ts"
 const deadline = 60_000
 const firstPause = 100
 const longestPause = 5_000
-const mostAttempts = 14
+const mostAttempts = 16
 
 /** How long one operation goes on after failures. */
 export interface Patience {
@@ -21,7 +21,8 @@ export function patience(): Patience {
     async another(failure) {
       attempts += 1
       if (attempts >= Math.min(mostAttempts, attemptsFor(failure))) return false
-      const pause = failure.retryAfter ?? Math.random() * Math.min(longestPause, firstPause * 2 ** (attempts - 1))
+      const jittered = Math.random() * Math.min(longestPause, firstPause * 2 ** (attempts - 1))
+      const pause = failure.retryAfter ?? jittered
       if (performance.now() - started + pause > deadline) return false
       await sleep(pause)
       return true

@@ -5,20 +5,33 @@ import { formatTooNew, storeDamaged } from "../failures.ts"
 // also when others have written since.
 const keptWriters = 32
 
-/** What stands in a record's object besides its text. */
-export type Lineage = {
-  /** Newest first. */
-  readonly writers: readonly string[]
-}
+/** Who wrote a record, newest first. */
+export type Lineage = { readonly writers: readonly string[] }
 
 /** An id that no other write has. */
 export function newWriter(): string {
   return randomBytes(8).toString("hex")
 }
 
-/** The writers of a record that this one writes on top of those. */
-export function written(writer: string, { writers }: Lineage): Lineage {
-  return { writers: [writer, ...writers].slice(0, keptWriters) }
+/** The writers of a record that this one writes on top of another. */
+export function withWriter(writer: string, before: Lineage | undefined): readonly string[] {
+  return [writer, ...(before?.writers ?? [])].slice(0, keptWriters)
+}
+
+/** Names one state of a record, and holds all that is needed to write on top of it. */
+export function tagOf({ etag, writers }: Lineage & { readonly etag: string }): string {
+  return `${etag} ${writers.join(",")}`
+}
+
+/** The opposite of `tagOf`. */
+export function parseTag(tag: string): Lineage & { readonly etag: string } {
+  const [etag = "", writers = ""] = tag.split(" ")
+  return { etag, writers: writers.split(",") }
+}
+
+/** As old servers compare it. */
+export function unquoted(etag: string | undefined): string {
+  return (etag ?? "").replaceAll('"', "")
 }
 
 /** The body of a record's object. */

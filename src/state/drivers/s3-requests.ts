@@ -1,81 +1,81 @@
-import { connect, type Connection } from "./s3-client.ts"
+import { connect, type Connection, type Environment } from "./s3-client.ts"
 import type { ServerClock } from "./s3-clock.ts"
-import { failureOf, storeError, type Failure, type Step } from "./s3-failures.ts"
+import { storeError } from "./s3-errors.ts"
+import { failureOf, type Failure, type Step } from "./s3-failures.ts"
 import { patience } from "./s3-patience.ts"
 import type { S3Place } from "./s3-url.ts"
 
-/** Called before each request, also before one that is tried again: tests stop the program there. */
+/** Called before each request, also before one that is sent again: tests stop the program there. */
 export type OnStep = (step: Step) => void | Promise<void>
 
-/** One request and all that is read of its answer. */
-export type Request<T> = (connection: Connection) => Promise<T>
+/** One request, and all that is read of its answer. Small ones pass the signal on, which ends them when they take too long. */
+export type Request<T> = (connection: Connection, signal: AbortSignal) => Promise<T>
 
-export type Attempt<T> = { readonly answer: T } | { readonly failure: Failure }
+export type Outcome<T> = { readonly answer: T } | { readonly failure: Failure }
 
 /** The one way in which the driver speaks with the server. */
 export interface S3Requests {
-  /** Sends a request, again after passing failures; it must be one that may be repeated. Throws an error that a person can act on. */
+  readonly place: S3Place
+  /** Sends a request once. */
+  attempt<T>(step: Step, request: Request<T>): Promise<Outcome<T>>
+  /** Sends a request that may be repeated, again after passing failures. Throws an error that a person can act on. */
   send<T>(step: Step, request: Request<T>): Promise<T>
-  /** As `send`, but `undefined` when the server itself says that nothing is there. */
+  /** As `send`, but `undefined` when the server itself says that nothing has this key. */
   find<T>(step: Step, request: Request<T>): Promise<T | undefined>
-  /** Sends a request once, and gives back the failure instead of throwing it. */
-  attempt<T>(step: Step, request: Request<T>): Promise<Attempt<T>>
   error(failure: Failure, step: Step): Error
 }
+
+// In milliseconds; for requests and answers of a few KiB.
+const smallTimeout = 10_000
 
 /** Requests to one server; the SDK is loaded at the first. */
 export function s3Requests({
   place,
-  clock,
   env,
+  clock,
   onStep,
 }: {
   readonly place: S3Place
+  readonly env: Environment
   readonly clock: ServerClock
-  readonly env: Readonly<Record<string, string | undefined>>
   readonly onStep: OnStep | undefined
 }): S3Requests {
   let connection: Promise<Connection> | undefined
 
-  const attempt = async <T>(step: Step, request: Request<T>): Promise<Attempt<T>> => {
+  const attempt = async <T>(step: Step, request: Request<T>): Promise<Outcome<T>> => {
     await onStep?.(step)
     try {
-      return { answer: await request(await (connection ??= connect({ place, clock, env }))) }
+      const connected = await (connection ??= connect({ place, env, clock }))
+      return { answer: await request(connected, AbortSignal.timeout(smallTimeout)) }
     } catch (thrown) {
       return { failure: failureOf(thrown) }
     }
   }
 
-  const error = (failure: Failure, step: Step): Error => storeError({ failure, step, place })
-
-  const find = async <T>(step: Step, request: Request<T>): Promise<T | undefined> => {
+  const persist = async <T>(step: Step, request: Request<T>): Promise<Outcome<T>> => {
     const { another } = patience()
     for (;;) {
-      const result = await attempt(step, request)
-      if ("answer" in result) return result.answer
-      if (result.failure.code === "NoSuchKey") return undefined
-      if (!(await another(result.failure))) throw error(result.failure, step)
+      const outcome = await attempt(step, request)
+      if ("answer" in outcome || !(await another(outcome.failure))) return outcome
     }
   }
 
+  const error = (failure: Failure, step: Step): Error => storeError({ failure, step, place })
+
   return {
+    place,
     attempt,
     error,
-    find,
     async send(step, request) {
-      const result = await find(step, async (connection) => ({ answer: await request(connection) }))
-      if (result !== undefined) return result.answer
-      throw error(
-        {
-          code: "NoSuchKey",
-          status: 404,
-          requestId: undefined,
-          region: undefined,
-          retryAfter: undefined,
-          cause: undefined,
-        },
-        step,
-      )
+      const outcome = await persist(step, request)
+      if ("answer" in outcome) return outcome.answer
+      throw error(outcome.failure, step)
+    },
+    async find(step, request) {
+      const outcome = await persist(step, request)
+      if ("answer" in outcome) return outcome.answer
+      if (outcome.failure.code === "NoSuchKey" && outcome.failure.status === 404) return undefined
+      throw error(outcome.failure, step)
     },
   }
 }

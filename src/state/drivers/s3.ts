@@ -1,13 +1,16 @@
+import { AlcidesError } from "../../errors.ts"
 import type { ObjectStore } from "../objects.ts"
 import { s3Blobs } from "./s3-blobs.ts"
+import type { Environment } from "./s3-client.ts"
 import { serverClock } from "./s3-clock.ts"
+import { storeMarker } from "./s3-marker.ts"
 import { s3Records } from "./s3-records.ts"
 import { s3Requests, type OnStep } from "./s3-requests.ts"
 import { parseS3Url } from "./s3-url.ts"
 
 export type S3Options = {
-  /** Default: this program's. Where it has no keys, the SDK looks further: profiles, roles. */
-  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Where credentials, region and endpoint may be. Default: this program's, which is also where the SDK looks for all else. */
+  readonly env?: Environment
   readonly onStep?: OnStep
 }
 
@@ -15,22 +18,24 @@ export type S3Options = {
 export function openS3Store(url: string, { env = process.env, onStep }: S3Options = {}): ObjectStore {
   const place = parseS3Url(url, env)
   const clock = serverClock()
-  const requests = s3Requests({ place, clock, env, onStep })
+  const requests = s3Requests({ place, env, clock, onStep })
+  const marker = storeMarker(requests)
+
+  const now = async (): Promise<number> => {
+    if (clock.now() === undefined) await marker.read()
+    const time = clock.now()
+    if (time !== undefined) return time
+    throw new AlcidesError({
+      code: "store-unsupported",
+      message: `${place.endpoint ?? "AWS"} does not say what time it is, by which leases are counted`,
+      hint: "use an S3 server that sends the Date header, and nothing in between that removes it",
+    })
+  }
+
   return {
     url: place.url,
-    ...s3Records({ place, requests }),
-    ...s3Blobs({ place, requests }),
-    async now() {
-      if (clock.now() === undefined) {
-        const key = "alcides-store.json"
-        await requests.find({ name: "get marker", key }, async ({ sdk, client }) => {
-          const { Body } = await client.send(
-            new sdk.GetObjectCommand({ Bucket: place.bucket, Key: place.prefix + key }),
-          )
-          await Body?.transformToString()
-        })
-      }
-      return clock.now() ?? Number.NaN
-    },
+    now,
+    ...s3Records({ requests, marker }),
+    ...s3Blobs({ requests, now }),
   }
 }
