@@ -39,6 +39,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./state/recover.ts")).recoverCommand,
   },
   {
+    name: "diff",
+    summary: "show what differs between two versions",
+    load: async () => (await import("./state/diff.ts")).diffCommand,
+  },
+  {
     name: "pin",
     summary: "mark a version as one that `state prune` must keep",
     load: async () => (await import("./state/pin.ts")).pinCommand,
