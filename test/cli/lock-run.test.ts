@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -70,6 +71,13 @@ async function ends(pid: string): Promise<boolean> {
     await sleep(50)
   }
   return false
+}
+
+const codeIn = (stderr: string): unknown => {
+  const { error }: { error: { code: unknown } } = JSON.parse(
+    stderr.split("\n").find((line) => line.startsWith("{")) ?? "",
+  )
+  return error.code
 }
 
 describe("lock run", () => {
@@ -157,6 +165,87 @@ describe("lock run", () => {
     expect([await ends(pid), await ends(grandchild)]).toEqual([true, true])
   })
 
+  it("notices within seconds that the lock was broken, and says with --json which of the two exit codes 6 it is", async () => {
+    const { ended } = run(["--json", "--", "sh", "-c", "echo $$ > ready; while :; do sleep 0.1; done"])
+    const pid = await appears("ready")
+    const blocked = await run(["--json", "--no-wait", "--", "true"]).ended
+    expect([blocked.exit, codeIn(blocked.stderr)]).toEqual([6, "lock-not-obtained"])
+    const broken = performance.now()
+    await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
+    const { exit, stderr } = await ended
+    expect(performance.now() - broken).toBeLessThan(6500)
+    expect([exit, codeIn(stderr)]).toEqual([6, "lease-lost"])
+    expect(await ends(pid)).toBe(true)
+  })
+
+  it("kills a program that ignores TERM after the grace, and what it started, in a session of its own, too", async () => {
+    const script = [
+      "trap '' TERM",
+      "sleep 600 & echo $! > grandchild",
+      "setsid sh -c 'echo $$ > daemon; exec sleep 600' &",
+      "echo $$ > ready; while :; do sleep 0.1; done",
+    ].join("\n")
+    const { ended } = run(["--ttl", "1", "--grace", "1", "--", "sh", "-c", script])
+    const pids = await Promise.all(["ready", "grandchild", "daemon"].map(appears))
+    const broken = performance.now()
+    await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
+    expect((await ended).exit).toBe(6)
+    expect(performance.now() - broken).toBeGreaterThan(900)
+    if (process.platform === "linux") expect(await Promise.all(pids.map(ends))).toEqual([true, true, true])
+  })
+
+  it("wakes after a pause that outlasted its lease, and neither writes nor goes on", async () => {
+    const inner = `"${process.execPath}" "${cli.path}"`
+    const script = `echo $$ > ready; while ! [ -e go ]; do sleep 0.05; done; echo stale | ${inner} state put --name a.json --file - --no-wait; echo $? > refused; while :; do sleep 0.1; done`
+    const lock = "alcides.state.a.json"
+    const { child, ended } = cli.start(["lock", "run", "--name", lock, "--ttl", "2", "--", "sh", "-c", script], {
+      env,
+      cwd: folder,
+    })
+    const pid = await appears("ready")
+    child.kill("SIGSTOP")
+    const next = await runCli(["lock", "acquire", "--name", lock], { env, cwd: folder })
+    const inside = { ...env, ALCIDES_LOCK_LEASE_ID: next.stdout.trim() }
+    const put = ["state", "put", "--name", "a.json", "--file", "-"]
+    expect((await runCli(put, { env: inside, cwd: folder, input: "fresh" })).exit).toBe(0)
+    // The program itself was not paused: its write is refused as well.
+    await writeFile(inFolder("go"), "")
+    expect(await appears("refused")).toBe("6")
+    child.kill("SIGCONT")
+    const { exit, stderr } = await ended
+    expect(exit).toBe(6)
+    expect(stderr).toMatch(/^alcides: the lease \S+ is no longer held: /m)
+    expect(await ends(pid)).toBe(true)
+    const get = ["state", "get", "--name", "a.json", "--file", "-"]
+    expect((await runCli(get, { env, cwd: folder })).stdout).toBe("fresh")
+    expect(await locks()).toMatchObject([{ lock, leases: [{}] }])
+  }, 30_000)
+
+  it("warns when the lock cannot be released, and exits as the program did", async () => {
+    const inner = `"${process.execPath}" "${cli.path}"`
+    const script = `${inner} lock break --name production --yes; exit 3`
+    const { exit, stderr } = await run(["--", "sh", "-c", script]).ended
+    expect(exit).toBe(3)
+    expect(stderr).toMatch(/could not release the lock production \(the lease \S+ is no longer held/)
+  })
+
+  it("that was killed is named by whoever comes next, with the command that breaks its lock", async () => {
+    const { child, ended } = run(["--ttl", "600", "--", "sh", "-c", "echo ready > ready; read line"])
+    await appears("ready")
+    const alive = await run(["--no-wait", "--", "true"]).ended
+    expect(alive.stderr).not.toContain("has ended")
+    child.kill("SIGKILL")
+    await ended
+    const { exit, stderr } = await run(["--no-wait", "--", "true"]).ended
+    expect(exit).toBe(6)
+    if (process.platform !== "linux") return
+    expect(stderr).toContain(`; process ${child.pid} of this machine held it, and has ended\n`)
+    const command = / {2}hint: .*: alcides (lock break .* --name production --reason '.*')$/m.exec(stderr)?.[1] ?? ""
+    const { status } = spawnSync("sh", ["-c", `"$0" "$1" ${command} --yes`, process.execPath, cli.path], { env })
+    expect(status).toBe(0)
+    expect((await run(["--no-wait", "--", "true"]).ended).exit).toBe(0)
+  })
+
   it.each([
     ["SIGTERM", 143],
     ["SIGINT", 143],
@@ -185,10 +274,13 @@ describe("lock run", () => {
   it("leaves no program behind when it is killed, and the lock is free after its time", async () => {
     const { child, ended } = run(["--ttl", "2", "--", "sh", "-c", "echo $$ > ready; while :; do sleep 0.1; done"])
     const pid = await appears("ready")
+    const waiting = runCli(["lock", "acquire", "--name", "production"], { env, cwd: folder })
     child.kill("SIGKILL")
+    const killed = performance.now()
     expect((await ended).exit).toBe("SIGKILL")
     if (process.platform === "linux") expect(await ends(pid)).toBe(true)
-    const next = await runCli(["lock", "acquire", "--name", "production"], { env, cwd: folder })
-    expect(next.exit).toBe(0)
+    expect((await waiting).exit).toBe(0)
+    // The lease's whole time at most, and one turn of the first in the queue.
+    expect(performance.now() - killed).toBeLessThan(2000 + 500 + 500)
   })
 })
