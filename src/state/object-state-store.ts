@@ -1,3 +1,4 @@
+import type { Encryption } from "./encryption.ts"
 import { headRecords } from "./heads.ts"
 import { lockStore } from "./locks.ts"
 import { lockedState } from "./names.ts"
@@ -9,16 +10,25 @@ import type { Project, StateStore } from "./store.ts"
 export function createStateStore({
   objects,
   project,
+  encryption,
 }: {
   readonly objects: ObjectStore
   readonly project: Project
+  readonly encryption?: Encryption | undefined
 }): StateStore {
   const heads = headRecords({ objects, project })
   const { assertHeld, ancestors, held, ...leases } = lockStore({ objects, project })
-  const { guard, ...files } = stateFiles({ objects, project, heads, locks: { assertHeld, ancestors, held } })
+  const { guard, ...files } = stateFiles({
+    objects,
+    project,
+    heads,
+    locks: { assertHeld, ancestors, held },
+    encryption,
+  })
   return {
     url: objects.url,
     project,
+    ...(encryption !== undefined && { encryption }),
     ...files,
     ...leases,
     async acquire(request) {

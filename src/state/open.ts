@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { usageError } from "../errors.ts"
 import { openFileStore } from "./drivers/file.ts"
+import type { Encryption } from "./encryption.ts"
 import { createStateStore } from "./object-state-store.ts"
 import type { ObjectStore } from "./objects.ts"
 import type { Project, StateStore } from "./store.ts"
@@ -10,6 +11,8 @@ import type { Project, StateStore } from "./store.ts"
 export type OpenOptions = {
   /** Where a driver finds its credentials. Default: this program's. */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Default: what is put stays in clear, and what is encrypted cannot be read. */
+  readonly encryption?: Encryption | undefined
 }
 
 // Loaded when such a store is opened: the S3 client alone takes longer to load than all the rest.
@@ -20,7 +23,7 @@ const drivers: Readonly<Record<string, (url: string, options: OpenOptions) => Pr
 
 /** Opens the store that a URL names; nothing is read or written yet. Throws `store-url-invalid` or `store-driver-unknown`. */
 export async function openStore(url: string, project: Project, options: OpenOptions = {}): Promise<StateStore> {
-  return createStateStore({ objects: await openObjects(url, options), project })
+  return createStateStore({ objects: await openObjects(url, options), project, encryption: options.encryption })
 }
 
 /** Opens the storage itself, without the rules for state files and locks. Throws `store-url-invalid` or `store-driver-unknown`. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { AlcidesError } from "../errors.ts"
 import { contentMissing, verified } from "./content.ts"
+import type { Encryption } from "./encryption.ts"
 import { parseHead, type Head, type Heads } from "./heads.ts"
 import { stateKeys, statesFolder } from "./keys.ts"
 import type { Locks } from "./locks.ts"
@@ -9,15 +10,15 @@ import type { ObjectStore } from "./objects.ts"
 import { findOrphans, longestWrite } from "./orphans.ts"
 import { writePermission, type Permission } from "./permission.ts"
 import { unlessRefused } from "./records.ts"
+import { assertInClear, sealed, unsealed } from "./sealing.ts"
 import * as rules from "./state-record.ts"
 import type { StateRecord, VersionRecord, Write } from "./state-record.ts"
-import type { Base, Lease, LeaseId, Project, PutOptions, StateStore, StateVersion } from "./store.ts"
+import type { Lease, LeaseId, Project, StateRead, StateStore, StateVersion, WriteOptions } from "./store.ts"
 
 type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete"> & {
   /** Tells the writers without a lease that they have to look at the lock, which `lease` is of. */
   guard(name: string, lease: Lease): Promise<void>
 }
-type WriteOptions = Omit<PutOptions, "base">
 
 const sweepEvery = 16
 
@@ -27,11 +28,13 @@ export function stateFiles({
   project,
   heads,
   locks,
+  encryption,
 }: {
   readonly objects: ObjectStore
   readonly project: Project
   readonly heads: Heads
   readonly locks: Locks
+  readonly encryption: Encryption | undefined
 }): StateFiles {
   const write = (
     name: string,
@@ -59,11 +62,11 @@ export function stateFiles({
   /** The head on which a put may go, as far as can be told before its content is sent. */
   const startPut = async (
     name: string,
-    { base, mayWrite }: { readonly base: Base; readonly mayWrite: Permission },
+    { mayWrite, mayFollow }: { readonly mayWrite: Permission; readonly mayFollow: (record: StateRecord) => void },
   ): Promise<StateRecord> => {
     const check = async (head: Head): Promise<StateRecord> => {
       await mayWrite(head)
-      rules.assertBase(head.record, base)
+      mayFollow(head.record)
       return head.record
     }
     return (await check(await heads.last(name)).catch(unlessRefused)) ?? check(await heads.now(name))
@@ -80,19 +83,33 @@ export function stateFiles({
   return {
     async get(name, { version, lease } = {}) {
       assertStateName(name)
-      const record = lease === undefined ? await heads.read(name) : await readFenced(name, lease)
-      const found =
-        version === undefined ? rules.currentVersion(record) : record?.versions.find((one) => one.version === version)
-      if (found?.blob === undefined) return undefined
-      const content = await objects.readBlob(stateKeys(project, name).blobs, found.blob)
-      const where = describe(name, found)
-      if (content === undefined) throw contentMissing(where)
-      return { version: rules.publicVersion(found), content: verified(content, { ...found, where }) }
+      const read = async (missing?: string): Promise<StateRead | undefined> => {
+        const record = lease === undefined ? await heads.read(name) : await readFenced(name, lease)
+        const found =
+          version === undefined ? rules.currentVersion(record) : record?.versions.find((one) => one.version === version)
+        if (found?.blob === undefined) return undefined
+        const { blob, encrypted } = found
+        const where = describe(name, found)
+        const content = await objects.readBlob(stateKeys(project, name).blobs, blob)
+        if (content !== undefined) {
+          const stored = verified(content, { ...found, where })
+          return { version: rules.publicVersion(found), content: unsealed(stored, { where, encrypted, encryption }) }
+        }
+        // It may have been pruned, or encrypted anew, since the head was read.
+        if (blob === missing) throw contentMissing(where)
+        return read(blob)
+      }
+      return read()
     },
 
-    async put(name, content, { base, lease, ...options }) {
+    async put(name, clear, { base, lease, inClear = false, ...options }) {
       const mayWrite = permission(name, lease)
-      const before = await startPut(name, { base, mayWrite })
+      const { content, encrypted } = sealed(clear, inClear ? undefined : encryption)
+      const mayFollow = (record: StateRecord): void => {
+        rules.assertBase(record, base)
+        if (!inClear && encrypted === undefined) assertInClear(name, record.versions)
+      }
+      const before = await startPut(name, { mayWrite, mayFollow })
       const started = await objects.now()
       const stem = String((before.versions.at(-1)?.version ?? 0) + 1)
       const { blobs } = stateKeys(project, name)
@@ -101,7 +118,9 @@ export function stateFiles({
         Number(stem) % sweepEvery === 0 ? await findOrphans(name, { objects, project, heads }) : undefined
       const version = await write(name, { ...options, mayWrite }, (record, write) => {
         if (write.now - started > longestWrite) throw writeTooLong(name)
-        return rules.putVersion(record, { ...write, base, content: { blob, size, sha256 } })
+        mayFollow(record)
+        const stored = { blob, size, sha256, ...(encrypted !== undefined && { encrypted }) }
+        return rules.putVersion(record, { ...write, base, content: stored })
       })
       await finishSweep?.()
       return version

@@ -63,6 +63,9 @@ export function landed(record: StateRecord | undefined, id: string): VersionReco
   return record?.versions.findLast((version) => version.id === id)
 }
 
+/** Where the content of a version is, and what of it is stored. */
+export type StoredContent = Pick<VersionRecord, "size" | "sha256" | "encrypted"> & { readonly blob: string }
+
 /** Adds a version on top of `base`. Throws `state-conflict`. */
 export function putVersion(
   record: StateRecord,
@@ -72,7 +75,7 @@ export function putVersion(
     ...write
   }: Write & {
     readonly base: Base
-    readonly content: { readonly blob: string; readonly size: number; readonly sha256: string }
+    readonly content: StoredContent
   },
 ): StateRecord {
   assertBase(record, base)
@@ -89,8 +92,8 @@ export function rollBackVersion(record: StateRecord, { to, ...write }: Write & {
   if (record.versions.length === 0) throw stateAbsent(record.name)
   const target = record.versions.find(({ version }) => version === to)
   if (target?.blob === undefined) throw versionAbsent(record, to)
-  const { size, sha256, blob } = target
-  return append(record, { ...write, size, sha256, blob, rollbackOf: to })
+  const { size, sha256, blob, encrypted } = target
+  return append(record, { ...write, size, sha256, blob, ...(encrypted !== undefined && { encrypted }), rollbackOf: to })
 }
 
 /** Adds a version that says "absent". Throws `state-absent`. */
@@ -125,7 +128,7 @@ export function unguard(record: StateRecord): StateRecord {
 }
 
 type NewVersion = Write &
-  Pick<VersionRecord, "size" | "sha256"> & { readonly blob?: string; readonly rollbackOf?: number }
+  Pick<VersionRecord, "size" | "sha256" | "encrypted"> & { readonly blob?: string; readonly rollbackOf?: number }
 
 function append(record: StateRecord, { now, writer, message, ...rest }: NewVersion): StateRecord {
   const version = (record.versions.at(-1)?.version ?? 0) + 1
