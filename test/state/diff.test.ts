@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { diffJson, formatPath, insideText, parseJson, type Json } from "../../src/state/diff.ts"
+import { diffJson, formatPath, insideText, parseJson, type Json, type Path } from "../../src/state/diff.ts"
 
 /** The differences as lines. */
 function diff(before: Json, after: Json): readonly string[] {
@@ -77,7 +77,7 @@ describe("diffJson", () => {
 })
 
 describe("formatPath", () => {
-  it.each([
+  it.each<readonly [Path, string]>([
     [[], "."],
     [["a", 0, "b-c"], '.a[0]."b-c"'],
     [[0, "a"], ".[0].a"],

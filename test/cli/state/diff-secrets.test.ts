@@ -1,4 +1,4 @@
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { hideSecrets, type Shown } from "../../../src/cli/state/diff-secrets.ts"
 import { diffJson, type Json } from "../../../src/state/diff.ts"
@@ -67,8 +67,8 @@ describe("values that are hidden", () => {
       fc.property(secret, closed, fc.array(plain, { maxLength: 3 }), fc.boolean(), (value, field, way, isText) => {
         const inner: Json = { [field]: [value], elsewhere: `uses ${value}.`, [`key ${value}`]: 1 }
         const document = way.reduce<Json>((part, key) => ({ [key]: part }), isText ? JSON.stringify(inner) : inner)
-        for (const pair of [[{}, document] as const, [document, {}] as const])
-          expect(JSON.stringify(shown(...pair))).not.toContain(JSON.stringify(value).slice(1, -1))
+        for (const differences of [shown({}, document), shown(document, {})])
+          expect(JSON.stringify(differences)).not.toContain(JSON.stringify(value).slice(1, -1))
       }),
     )
   })
