@@ -44,8 +44,8 @@ export function s3Requests({
 
   const attempt = async <T>(step: Step, request: Request<T>): Promise<Outcome<T>> => {
     await onStep?.(step)
+    const connected = await (connection ??= connect({ place, env, clock }))
     try {
-      const connected = await (connection ??= connect({ place, env, clock }))
       return { answer: await request(connected, AbortSignal.timeout(smallTimeout)) }
     } catch (thrown) {
       return { failure: failureOf(thrown) }

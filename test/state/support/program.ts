@@ -36,6 +36,8 @@ export async function bundleProgram(name: string): Promise<Program> {
     format: "esm",
     platform: "node",
     target: "node20.11",
+    // What comes as CommonJS cannot load Node's own modules from such a bundle.
+    mainFields: ["module", "main"],
     logLevel: "silent",
   })
   return {
