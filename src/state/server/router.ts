@@ -54,14 +54,9 @@ function paramsOf({ path }: Route, pieces: readonly string[]): readonly (readonl
   return pairs.filter(([piece]) => piece.startsWith(":")).map(([piece, given]) => [piece.slice(1), given])
 }
 
-// Not everybody percent-encodes: the bytes of a name may come as they are.
-function utf8(text: string): string {
-  return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(text, "latin1"))
-}
-
 function decoded(params: readonly (readonly [string, string])[]): Readonly<Record<string, string>> {
   try {
-    return Object.fromEntries(params.map(([name, text]) => [name, decodeURIComponent(utf8(text))]))
+    return Object.fromEntries(params.map(([name, text]) => [name, decodeURIComponent(text)]))
   } catch {
     throw new Refusal(400, "the path is not percent-encoded UTF-8")
   }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { finished } from "node:stream/promises"
 import { messageOf } from "../../errors.ts"
 import { silentLog, type Log } from "../../log.ts"
 import type { Project, StateStore } from "../store.ts"
@@ -59,7 +60,11 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
     }
   }
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    const work = answer(request, response).finally(() => underWay.delete(work))
+    const work = answer(request, response)
+      .then(() => finished(response))
+      // Who went away does not wait for the end of the answer.
+      .catch(() => {})
+      .finally(() => underWay.delete(work))
     underWay.add(work)
   }
 
@@ -76,7 +81,8 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
       })
       const hurry = setTimeout(() => server.closeAllConnections(), grace)
       await Promise.all(underWay)
-      server.closeIdleConnections()
+      // What is left waits for a request, or has not said all of one.
+      server.closeAllConnections()
       await closed
       clearTimeout(hurry)
     },
