@@ -173,6 +173,12 @@ describe("lock update and release", () => {
   })
 })
 
+it.each(["-1", "3601", "1m"])("lock run refuses --grace %s", async (grace) => {
+  const { exit, stderr } = await lock(["run", "--json", "--name", "production", "--grace", grace, "--", "true"])
+  expect(exit).toBe(2)
+  expect(JSON.parse(stderr)).toMatchObject({ error: { code: "grace-invalid" } })
+})
+
 describe("lock list and break", () => {
   it("shows nothing with a word", async () => {
     const { exit, stdout, stderr } = await lock(["list"])

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
 import { AlcidesError } from "../../src/errors.ts"
-import { sweepKept } from "../../src/state/kept/list.ts"
 import {
   keepFile,
   keptFileAt,
@@ -13,6 +12,7 @@ import {
   keptIn,
   listKept,
   readAbout,
+  sweepKept,
   type Keep,
 } from "../../src/state/kept.ts"
 
@@ -158,7 +158,7 @@ test("what a killed program left half-done goes once it is old, and nothing else
   const longAgo = new Date(Date.now() - 25 * 3600_000)
   for (const path of [kept, `${kept}.kept`, `${gone}.kept`, join(place, ".x.partial")])
     await utimes(path, longAgo, longAgo)
-  await sweepKept(place)
+  await sweepKept(dirname(place))
   expect((await readdir(place)).toSorted()).toEqual([basename(kept), `${basename(kept)}.kept`, ".y.partial"].toSorted())
 })
 

@@ -1,10 +1,10 @@
 import { resolve } from "node:path"
 import { Command, Option } from "@commander-js/extra-typings"
-import { AlcidesError, messageOf, usageError } from "../../errors.ts"
-import type { Kept } from "../../state/kept.ts"
+import { AlcidesError, Exit, messageOf, usageError } from "../../errors.ts"
+import { keptFileAt, keptHome, listKept, sweepKept, type Kept } from "../../state/kept.ts"
 import { parseProject } from "../../state/names.ts"
 import { openStore } from "../../state/open.ts"
-import type { Recovered } from "../../state/recover.ts"
+import { recoverKept, type Recovered } from "../../state/recover.ts"
 import type { StateStore } from "../../state/store.ts"
 import { confirm } from "../confirm.ts"
 import { examples } from "../help.ts"
@@ -13,6 +13,7 @@ import { printable } from "../printable.ts"
 import { projectOption } from "../project-option.ts"
 import { openProjectStore } from "../store-options.ts"
 import { baseArgument, type KnownBase } from "./base.ts"
+import { isStoreFailure } from "./keep-input.ts"
 import { tellKept } from "./kept-table.ts"
 import { noWaitOption } from "./options.ts"
 import { writeUnderLease } from "./write.ts"
@@ -42,11 +43,13 @@ export const recoverCommand = (io: Io) =>
       if (list === true) return tellKept(io, { kept, json: json === true })
       const files = kept.filter(({ kind }) => kind === "file")
       if (options.name !== undefined && files.length === 0) throw unknown(`nothing of ${options.name} is kept here`)
+      if (options.onTopOf !== undefined && files.length > 1) throw tooMany(files)
       if (file === undefined && options.name === undefined && files.length > 0) {
         const places = files.map(({ path }) => path).join(", ")
         await confirm({ io, question: `put ${files.length} kept state files: ${places}?`, yes })
       }
       const { done, failures } = await recoverAll(io, { files, options })
+      await sweepKept(keptHome(io.env))
       if (json === true) io.stdout.write(`${JSON.stringify(done, undefined, 2)}\n`)
       else if (files.length === 0) io.stderr.write("nothing is kept on this machine that could be put\n")
       const [first, ...others] = failures
@@ -63,7 +66,6 @@ type Options = {
 }
 
 async function keptHere({ env }: Io, { name, project }: Options): Promise<readonly Kept[]> {
-  const { keptHome, listKept } = await import("../../state/kept.ts")
   return (await listKept(keptHome(env))).filter(
     (kept) =>
       (name === undefined || kept.name === name) &&
@@ -72,7 +74,6 @@ async function keptHere({ env }: Io, { name, project }: Options): Promise<readon
 }
 
 async function keptAt(io: Io, { file, name }: Options & { readonly file: string }): Promise<Kept> {
-  const { keptFileAt } = await import("../../state/kept.ts")
   const kept = await keptFileAt(resolve(io.cwd, file))
   if (kept === undefined) throw unknown(`no file is kept at ${file}`)
   if (kept.about !== undefined && name !== undefined && name !== kept.name)
@@ -101,7 +102,6 @@ async function recoverAll(
 }
 
 async function recoverOne(io: Io, kept: Kept, options: Options): Promise<Recovered & { readonly name: string }> {
-  const { recoverKept } = await import("../../state/recover.ts")
   const name = kept.about?.name ?? options.name
   const base = options.onTopOf ?? kept.about?.base
   if (name === undefined || (kept.about === undefined && base === undefined)) throw incomplete(kept)
@@ -110,7 +110,9 @@ async function recoverOne(io: Io, kept: Kept, options: Options): Promise<Recover
   const write = { store, name, description: "alcides state recover", wait }
   const recovered = await writeUnderLease(io, write, ({ writer, lease }) =>
     recoverKept({ kept, name, base, store, lease, writer, allowEmpty: allowEmpty === true }),
-  )
+  ).catch((error: unknown) => {
+    throw isStoreFailure(error) ? stillKept(error, kept) : error
+  })
   const { version, already } = recovered
   const how = already ? `is in the store already, as version ${version.version}` : `put as version ${version.version}`
   io.stderr.write(printable(`state ${name}: ${kept.path} ${how}; the kept file is removed`) + "\n")
@@ -127,6 +129,24 @@ function unknown(fact: string): AlcidesError {
     code: "state-kept-unknown",
     message: fact,
     hint: "`alcides state recover --list` shows what is kept on this machine",
+  })
+}
+
+function tooMany(files: readonly Kept[]): AlcidesError {
+  return usageError({
+    code: "usage",
+    message: `--on-top-of was given, but ${files.length} files are kept: ${files.map(({ path }) => path).join(", ")}`,
+    hint: "name one of them with --file",
+  })
+}
+
+function stillKept({ code, message, hint, cause }: AlcidesError, { path }: Kept): AlcidesError {
+  return new AlcidesError({
+    code,
+    message: `${message}; ${path} stays where it is`,
+    cause,
+    exit: Exit.stateAtRisk,
+    ...(hint !== undefined && { hint }),
   })
 }
 

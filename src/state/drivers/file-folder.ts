@@ -69,7 +69,8 @@ export function storeFolder({
       })
     }
     const entries = await step({ name: "list root", path: root, expect: ["ENOENT"] }, () => readdir(root))
-    const isEmpty = entries?.every((entry) => entry === "tmp") ?? true
+    // What could not be put is kept below the folder of the user's own store, which may not be there yet.
+    const isEmpty = entries?.every((entry) => entry === "tmp" || entry === "kept") ?? true
     // Another program may have made the store since the marker was looked for.
     known = !isEmpty && (await readMarker())
     if (isEmpty || known) return known

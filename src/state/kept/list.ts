@@ -57,8 +57,14 @@ async function keptFile(path: string, named: Pick<Kept, "name" | "at">): Promise
 // What a killed program left half-done is told from what one is doing just now by its age, in milliseconds.
 const leftoverAge = 24 * 3600_000
 
-/** Removes what killed programs left half-done: no kept file is among it. */
-export async function sweepKept(folder: string): Promise<void> {
+/** Removes what killed programs left half-done below `dir`: no kept file is among it. */
+export async function sweepKept(dir: string): Promise<void> {
+  for (const entry of await unlessMissing(readdir(dir, { withFileTypes: true }), [])) {
+    if (entry.isDirectory()) await sweepFolder(join(dir, entry.name))
+  }
+}
+
+async function sweepFolder(folder: string): Promise<void> {
   for (const entry of await unlessMissing(readdir(folder), [])) {
     const path = join(folder, entry)
     const kept = entry.endsWith(".partial") && entry.startsWith(".") ? "" : await keptFileOf(path)
