@@ -43,7 +43,8 @@ export async function largeState({ folder, bytes }) {
   return [...row("alcides state put", put, copy), ...row("alcides state get", get, back)]
 }
 
-async function writeRandom(path, bytes) {
+/** A file of that many bytes that nothing can compress. */
+export async function writeRandom(path, bytes) {
   const handle = await open(path, "w", 0o600)
   const block = randomBytes(2 ** 20)
   for (let written = 0; written < bytes; written += block.length) {

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { printTable } from "./table.mjs"
 import { largeState } from "./large-state.mjs"
 import { planning } from "./planning.mjs"
+import { s3State } from "./s3.mjs"
 import { startUp } from "./start-up.mjs"
 
 const quick = process.argv.includes("--quick")
@@ -16,6 +17,7 @@ try {
     ...(await startUp({ folder, rounds })),
     ...(await planning({ folder, rounds })),
     ...(await largeState({ folder, bytes: quick ? 64 * 2 ** 20 : 2 ** 30 })),
+    ...(await s3State({ folder, rounds: quick ? 5 : 11, bytes: quick ? 64 * 2 ** 20 : 2 ** 30 })),
   ]
   if (process.argv.includes("--json")) console.log(JSON.stringify(rows, null, 2))
   else printTable(rows)
