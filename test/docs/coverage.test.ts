@@ -1,3 +1,4 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings"
 import { expect, test } from "vitest"
 import { commands } from "../../src/cli/program.ts"
 import { effectOptions } from "../../src/effect/effect-options.ts"
@@ -8,11 +9,15 @@ import { pageAt, pages } from "./pages.ts"
 const paths = pages.map(({ path }) => path)
 const program = await commandTree()
 
-// The commands with their pages; that each has one is a test of its own.
-const documented = program.commands.flatMap((command) => {
-  const page = pages.find(({ path }) => path === `docs/commands/${command.name()}.md`)
+// The commands with their pages, `state-recover.md` for `state recover`; that each command has one is a test of its own.
+const documented = program.commands.flatMap(withChildren).flatMap((command) => {
+  const page = pages.find(({ path }) => path === `docs/commands/${pathOf(command).replaceAll(" ", "-")}.md`)
   return page === undefined ? [] : [{ command, page }]
 })
+
+// The sub-commands that are explained on this command's own page.
+const explainedHere = (command: CommandUnknownOpts): readonly CommandUnknownOpts[] =>
+  command.commands.filter((child) => documented.every((other) => other.command !== child))
 
 test("every effect and setup step has a page named after its file, and that says its name", () => {
   const functions = [...read("effects/index.ts").matchAll(/^export \{ (\w+)[^}]*\} from "\.\/([\w-]+)\.ts"$/gm)]
@@ -32,17 +37,15 @@ test("every page of an effect is about one that exists", () => {
 })
 
 test("every command has a page, and no page is about another", () => {
-  expect(
-    paths
-      .filter((path) => path.startsWith("docs/commands/"))
-      .map(nameOf)
-      .toSorted(),
-  ).toEqual(commands.map(({ name }) => name).toSorted())
+  const named = documented.map(({ command }) => pathOf(command).replaceAll(" ", "-"))
+  const own = paths.filter((path) => path.startsWith("docs/commands/")).map(nameOf)
+  expect(own.toSorted()).toEqual(named.toSorted())
+  expect(commands.filter(({ name }) => !named.includes(name))).toEqual([])
 })
 
-test("every sub-command has a section on its command's page", () => {
+test("every sub-command has a page, or a section on its command's page", () => {
   const missing = documented.flatMap(({ command, page }) =>
-    command.commands
+    explainedHere(command)
       .filter((child) => !page.headings.some((heading) => new RegExp(`\\b${child.name()}\\b`).test(heading)))
       .map(pathOf),
   )
@@ -51,7 +54,8 @@ test("every sub-command has a section on its command's page", () => {
 
 test("the flags of a command's page are the flags of the command", () => {
   const problems = documented.flatMap(({ command, page }) => {
-    const real = new Set(withChildren(command).flatMap(flagsOf))
+    const real = new Set([command, ...explainedHere(command)].flatMap(flagsOf))
+    const below = new Set(withChildren(command).flatMap(flagsOf))
     const everywhere = new Set(["--help", "--no-color", "--version"])
     const inTables = page.prose.split("\n").flatMap((line) => {
       const [, first = ""] = /^\|((?:[^|\\]|\\.)*)\|/.exec(line) ?? []
@@ -61,7 +65,7 @@ test("the flags of a command's page are the flags of the command", () => {
     return [
       ...[...real].filter((flag) => !mentioned.has(flag)).map((flag) => `${page.path} does not say ${flag}`),
       ...inTables
-        .filter((flag) => !real.has(flag) && !everywhere.has(flag))
+        .filter((flag) => !below.has(flag) && !everywhere.has(flag))
         .map((flag) => `${page.path} speaks of ${flag}, which ${command.name()} does not have`),
     ]
   })
