@@ -58,6 +58,16 @@ const entries: readonly Entry[] = [
     summary: "remove old versions for good",
     load: async () => (await import("./state/prune.ts")).pruneCommand,
   },
+  {
+    name: "pull",
+    summary: "copy the whole project into another store, and verify it there",
+    load: async () => (await import("./state/pull.ts")).pullCommand,
+  },
+  {
+    name: "push",
+    summary: "copy the whole project from another store into this one",
+    load: async () => (await import("./state/push.ts")).pushCommand,
+  },
 ]
 
 /** `alcides state`: the state files of a project and their versions. */

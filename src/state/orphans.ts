@@ -1,3 +1,4 @@
+import { AlcidesError } from "../errors.ts"
 import type { Heads } from "./heads.ts"
 import { stateKeys } from "./keys.ts"
 import type { ProjectObjects } from "./project-objects.ts"
@@ -23,4 +24,13 @@ export async function findOrphans(
     const used = new Set((await heads.read(name))?.versions.map(({ blob }) => blob))
     for (const { name: blob } of old) if (!used.has(blob)) await objects.removeBlob(blobs, blob)
   }
+}
+
+/** A write took so long that what it wrote may be taken for an orphan. */
+export function writeTooLong(name: string): AlcidesError {
+  return new AlcidesError({
+    code: "state-write-too-long",
+    message: `writing ${JSON.stringify(name)} took more than ${longestWrite / 3600_000} hours`,
+    hint: "put it again over a faster line; nothing was changed",
+  })
 }

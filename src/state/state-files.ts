@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto"
-import { AlcidesError } from "../errors.ts"
 import { contentMissing, verified } from "./content.ts"
 import type { Encryption } from "./encryption.ts"
 import { parseHead, type Head, type Heads } from "./heads.ts"
@@ -7,7 +6,7 @@ import { stateKeys, statesFolder } from "./keys.ts"
 import type { Locks } from "./locks.ts"
 import { assertStateName } from "./names.ts"
 import type { ObjectStore } from "./objects.ts"
-import { findOrphans, longestWrite } from "./orphans.ts"
+import { findOrphans, longestWrite, writeTooLong } from "./orphans.ts"
 import { writePermission, type Permission } from "./permission.ts"
 import { unlessRefused } from "./records.ts"
 import { assertInClear, sealed, unsealed } from "./sealing.ts"
@@ -163,12 +162,4 @@ export function stateFiles({
       await heads.update(name, async ({ record }) => ({ record: rules.fence(record, lease), answer: undefined }))
     },
   }
-}
-
-function writeTooLong(name: string): AlcidesError {
-  return new AlcidesError({
-    code: "state-write-too-long",
-    message: `writing ${JSON.stringify(name)} took more than ${longestWrite / 3600_000} hours`,
-    hint: "put it again over a faster line; nothing was changed",
-  })
 }

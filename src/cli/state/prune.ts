@@ -10,6 +10,7 @@ import { formatSize } from "../size.ts"
 import { storeOption } from "../store-options.ts"
 import { openKnownState, openProjectObjects } from "./known-state.ts"
 import { noWaitOption } from "./options.ts"
+import { rangesOf } from "./ranges.ts"
 import { writeUnderLease } from "./write.ts"
 
 export const pruneCommand = (io: Io) =>
@@ -37,7 +38,8 @@ export const pruneCommand = (io: Io) =>
       if (name === undefined && all !== true) throw namesMissing()
       if (keepLast === undefined && keepDays === undefined) throw rulesMissing()
       const retention = { ...(keepLast !== undefined && { keepLast }), ...(keepDays !== undefined && { keepDays }) }
-      const at = name === undefined ? await openProjectObjects(io, where) : await openKnownState(io, { name, ...where })
+      const flags = { ...where, contents: "none" } as const
+      const at = name === undefined ? await openProjectObjects(io, flags) : await openKnownState(io, { name, ...flags })
       const { store, project } = at
       const { planPrune, pruneState } = await import("../../state/prune.ts")
       const pruned: Pruned[] = []
@@ -66,17 +68,6 @@ function lineOf({ name, removed, bytes }: Pruned, isPlan: boolean): string {
   return isPlan
     ? `state ${name}: would prune ${versions}, and free ${formatSize(bytes)}`
     : `state ${name}: pruned ${versions}, ${formatSize(bytes)} freed`
-}
-
-// 1, 2, 3, 5 as `1-3, 5`.
-function rangesOf(ascending: readonly number[]): string {
-  const ranges: { readonly first: number; last: number }[] = []
-  for (const number of ascending) {
-    const range = ranges.at(-1)
-    if (range?.last === number - 1) range.last = number
-    else ranges.push({ first: number, last: number })
-  }
-  return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(", ")
 }
 
 function countArgument(text: string): number {

@@ -14,6 +14,8 @@ export type Write = {
   /** For those who wait meanwhile. */
   readonly description: string
   readonly wait: boolean
+  /** Whether the lease of the program around us is one of this store's. Default: true. */
+  readonly isNested?: boolean
 }
 
 /**
@@ -38,11 +40,11 @@ export async function writeVersion(
 /** Holds the state file's lock for the time of one write. */
 export async function writeUnderLease<T>(
   io: Io,
-  { store, name, description, wait }: Write,
+  { store, name, description, wait, isNested = true }: Write,
   write: (options: { readonly writer: Writer; readonly lease: Lease }) => Promise<T>,
 ): Promise<T> {
   const writer = await currentWriter(io, store.project)
-  const parent = parentLease(io)
+  const parent = isNested ? parentLease(io) : undefined
   const lock = stateLock(name)
   const log = createLog({ stream: io.stderr, redact: (line) => line })
   const { holdLease } = await import("../../state/lease.ts")
