@@ -3,7 +3,7 @@ import type { ObjectStore } from "../objects.ts"
 import { download } from "./s3-download.ts"
 import { listed } from "./s3-list.ts"
 import { uploadInParts } from "./s3-multipart.ts"
-import { cutIntoParts } from "./s3-parts.ts"
+import { cutIntoParts, type Part } from "./s3-parts.ts"
 import type { S3Requests } from "./s3-requests.ts"
 import { abortStaleUploads } from "./s3-stale-uploads.ts"
 
@@ -31,25 +31,24 @@ export function s3Blobs({
       const random = randomBytes(6).toString("hex")
       const hash = createHash("sha256")
       let size = 0
-      const counted = (part: Buffer): Buffer => {
-        hash.update(part)
-        size += part.byteLength
+      const counted = (part: Part): Part => {
+        hash.update(part.bytes)
+        size += part.bytes.byteLength
         return part
       }
       const first = await parts.next()
-      const second = await parts.next()
-      if (second.done === true) {
-        const whole = counted(first.value ?? Buffer.alloc(0))
+      if (first.done === true) throw new Error("content was cut into no parts")
+      if (first.value.last) {
+        const { bytes } = counted(first.value)
         const sha256 = hash.digest("hex")
         const name = `${stem}-${sha256}-${random}`
-        await putWhole(`${folder}/${name}`, whole)
+        await putWhole(`${folder}/${name}`, bytes)
         return { name, size, sha256 }
       }
-      // The sha256 is known only when most of it has been sent: the name does without.
+      // The sha256 is known only when all of it has been sent: the name does without.
       const name = `${stem}-multipart-${random}`
       const all = (async function* () {
-        if (first.done !== true) yield counted(first.value)
-        yield counted(second.value)
+        yield counted(first.value)
         for await (const part of parts) yield counted(part)
       })()
       await uploadInParts({ requests, key: `${folder}/${name}`, parts: all })

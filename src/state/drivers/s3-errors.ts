@@ -61,7 +61,7 @@ function tell({
   if (status === 507 || code === "QuotaExceeded") {
     return {
       code: "store-full",
-      message: `no space left for the state store at ${where} (${code})`,
+      message: `no space left for the state store at ${where} (${status === 507 ? "HTTP 507" : code})`,
       hint: "free some space and try again; nothing was changed",
     }
   }

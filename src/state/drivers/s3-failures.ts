@@ -50,7 +50,7 @@ export function retryAfterOf(header: string | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
-const passingCodes = new Set(["RequestTimeout", "RequestTimeTooSkewed", "BadDigest", "SlowDown", "IncompleteBody"])
+const passingCodes = new Set(["RequestTimeout", "BadDigest", "SlowDown", "IncompleteBody"])
 // 409 and 412 answer a conditional write, which is sent again only where reading back showed that it should have been done.
 const passingStatus = new Set([408, 409, 412, 429])
 // Not implemented, no space left.
@@ -72,6 +72,8 @@ export function attemptsFor(failure: Failure): number {
     if (nobodyThere.has(code)) return 6
     return isUnreachable(failure) ? Number.POSITIVE_INFINITY : 3
   }
+  // The SDK has taken the server's time from the answer.
+  if (code === "RequestTimeTooSkewed") return 3
   const passes = passingCodes.has(code) || passingStatus.has(status) || (status >= 500 && !settledStatus.has(status))
   if (passes) return Number.POSITIVE_INFINITY
   return status < 300 ? 3 : 1

@@ -16,11 +16,21 @@ export async function* listed({
   for (let ContinuationToken: string | undefined; ;) {
     const page: ListObjectsV2CommandOutput = await requests.send(
       { name: "list", key: folder },
-      ({ sdk, client }, abortSignal) =>
-        client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix, Delimiter, ContinuationToken }), { abortSignal }),
+      async ({ sdk, client }, abortSignal) =>
+        whole(
+          await client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix, Delimiter, ContinuationToken }), {
+            abortSignal,
+          }),
+        ),
     )
     yield page
     ContinuationToken = page.NextContinuationToken
     if (page.IsTruncated !== true || ContinuationToken === undefined) return
   }
+}
+
+/** A list, and not just any XML, which would read as an empty one. */
+export function whole<T extends { readonly IsTruncated?: boolean | undefined }>(list: T): T {
+  if (list.IsTruncated === undefined) throw new Error("the answer is no list")
+  return list
 }

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto"
 import type { CompletedPart } from "@aws-sdk/client-s3"
 import { storeDamaged } from "../failures.ts"
 import { unusable } from "./s3-failures.ts"
-import { partsInFlight, partSize } from "./s3-parts.ts"
+import { whole } from "./s3-list.ts"
+import { partsInFlight, partSize, type Part } from "./s3-parts.ts"
 import { patience } from "./s3-patience.ts"
 import type { S3Requests } from "./s3-requests.ts"
 
@@ -14,13 +15,15 @@ export async function uploadInParts({
 }: {
   readonly requests: S3Requests
   readonly key: string
-  readonly parts: AsyncIterable<Buffer>
+  readonly parts: AsyncIterable<Part>
 }): Promise<void> {
   const { bucket: Bucket, prefix } = requests.place
   const Key = prefix + key
-  const { UploadId } = await requests.send({ name: "begin upload", key }, ({ sdk, client }, abortSignal) =>
-    client.send(new sdk.CreateMultipartUploadCommand({ Bucket, Key }), { abortSignal }),
-  )
+  const { UploadId } = await requests.send({ name: "begin upload", key }, async ({ sdk, client }, abortSignal) => {
+    const begun = await client.send(new sdk.CreateMultipartUploadCommand({ Bucket, Key }), { abortSignal })
+    if (begun.UploadId === undefined) throw new Error("the answer names no upload")
+    return begun
+  })
   const upload = { Bucket, Key, UploadId }
   try {
     const { sent, size } = await sendParts({ requests, key, parts, upload })
@@ -44,7 +47,7 @@ async function sendParts({
 }: {
   readonly requests: S3Requests
   readonly key: string
-  readonly parts: AsyncIterable<Buffer>
+  readonly parts: AsyncIterable<Part>
   readonly upload: Upload
 }): Promise<{ readonly sent: readonly CompletedPart[]; readonly size: number }> {
   const sent: CompletedPart[] = []
@@ -66,10 +69,10 @@ async function sendParts({
     for await (const part of parts) {
       while (running.size >= partsInFlight(partSize(index))) await Promise.race(running)
       if (failures.length > 0) break
-      size += part.byteLength
+      size += part.bytes.byteLength
       index += 1
-      const one: Promise<void> = send(part, index)
-        .catch((error: unknown) => void failures.push(error))
+      const one: Promise<void> = send(part.bytes, index)
+        .then(part.release, (error: unknown) => void failures.push(error))
         .finally(() => running.delete(one))
       running.add(one)
     }
@@ -101,8 +104,8 @@ async function complete({
     const outcome = await requests.attempt(step, ({ sdk, client }) =>
       client.send(new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: [...sent] } })),
     )
-    const { Contents = [] } = await requests.send({ name: "find blob", key }, ({ sdk, client }, abortSignal) =>
-      client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }), { abortSignal }),
+    const { Contents = [] } = await requests.send({ name: "find blob", key }, async ({ sdk, client }, abortSignal) =>
+      whole(await client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }), { abortSignal })),
     )
     const found = Contents.find((one) => one.Key === Key)
     if (found?.Size === size) return
