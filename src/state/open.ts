@@ -21,30 +21,50 @@ const drivers: Readonly<Record<string, (url: string, options: OpenOptions) => Pr
   "s3:": async (url, options) => (await import("./drivers/s3.ts")).openS3Store(url, options),
 }
 
+// Servers with rules of their own for versions and locks: they are no storage that ours could be laid over.
+const servers: Readonly<Record<string, (url: string, project: Project, options: OpenOptions) => Promise<StateStore>>> =
+  {
+    "hercules:": async (url, project, options) =>
+      (await import("./drivers/hercules.ts")).openHerculesStore(url, project, options),
+  }
+
 /** Opens the store that a URL names; nothing is read or written yet. Throws `store-url-invalid` or `store-driver-unknown`. */
 export async function openStore(url: string, project: Project, options: OpenOptions = {}): Promise<StateStore> {
+  const open = servers[schemeOf(url)]
+  if (open !== undefined) return open(url, project, options)
   return createStateStore({ objects: await openObjects(url, options), project, encryption: options.encryption })
 }
 
-/** Opens the storage itself, without the rules for state files and locks. Throws `store-url-invalid` or `store-driver-unknown`. */
+/**
+ * Opens the storage itself, without the rules for state files and locks.
+ * Throws `store-url-invalid`, `store-driver-unknown`, or `store-unsupported` for a server that has rules of its own.
+ */
 export async function openObjects(url: string, options: OpenOptions = {}): Promise<ObjectStore> {
-  const scheme = /^[a-z][a-z0-9+.-]*:/.exec(url)?.[0]
-  if (scheme === undefined) {
-    throw usageError({
-      code: "store-url-invalid",
-      message: `${JSON.stringify(url)} is no store URL`,
-      hint: `write file:${url} for a folder`,
-    })
-  }
+  const scheme = schemeOf(url)
   const open = drivers[scheme]
-  if (open === undefined) {
+  if (open !== undefined) return open(url, options)
+  if (servers[scheme] !== undefined) {
     throw usageError({
-      code: "store-driver-unknown",
-      message: `there is no driver for ${scheme} stores in this version`,
-      hint: `this version opens: ${Object.keys(drivers).join(", ")}`,
+      code: "store-unsupported",
+      message: `this cannot be done with a ${scheme} store: its server does not show what it stores`,
+      hint: `it works with ${Object.keys(drivers).join(", ")} stores`,
     })
   }
-  return open(url, options)
+  throw usageError({
+    code: "store-driver-unknown",
+    message: `there is no driver for ${scheme} stores in this version`,
+    hint: `this version opens: ${Object.keys({ ...drivers, ...servers }).join(", ")}`,
+  })
+}
+
+function schemeOf(url: string): string {
+  const scheme = /^[a-z][a-z0-9+.-]*:/.exec(url)?.[0]
+  if (scheme !== undefined) return scheme
+  throw usageError({
+    code: "store-url-invalid",
+    message: `${JSON.stringify(url)} is no store URL`,
+    hint: `write file:${url} for a folder`,
+  })
 }
 
 export type StoreChoice = {

@@ -1,7 +1,7 @@
 import { homedir } from "node:os"
 import { pathToFileURL } from "node:url"
 import { expect, test } from "vitest"
-import { openStore, stateHome, storeUrl } from "../../src/state/open.ts"
+import { openObjects, openStore, stateHome, storeUrl } from "../../src/state/open.ts"
 
 const project = { site: "github", owner: "o", name: "r" }
 
@@ -35,8 +35,7 @@ test("a relative XDG_STATE_HOME does not count, as its specification says", () =
 })
 
 test.each([
-  ["s3://bucket", "store-driver-unknown", "there is no driver for s3: stores in this version"],
-  ["hercules:", "store-driver-unknown", "there is no driver for hercules: stores in this version"],
+  ["ftp://host", "store-driver-unknown", "there is no driver for ftp: stores in this version"],
   ["/var/lib/alcides", "store-url-invalid", '"/var/lib/alcides" is no store URL'],
   ["file:", "store-url-invalid", '"file:" is no file: URL: it names no folder'],
   ["file://host/share", "store-url-invalid", expect.stringContaining("is no file: URL")],
@@ -51,7 +50,16 @@ test.each([
 })
 
 test("the hint names the drivers that there are", async () => {
-  await expect(openStore("ftp://x", project)).rejects.toMatchObject({ hint: "this version opens: file:" })
+  await expect(openStore("ftp://x", project)).rejects.toMatchObject({ hint: "this version opens: file:, s3:, hercules:" })
+})
+
+test("a server with rules of its own is no storage", async () => {
+  await expect(openObjects("hercules:")).rejects.toMatchObject({
+    code: "store-unsupported",
+    exit: 2,
+    message: "this cannot be done with a hercules: store: its server does not show what it stores",
+    hint: expect.stringContaining("it works with file:"),
+  })
 })
 
 test("the store tells its URL", async () => {

@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto"
+import { mkdtemp, open, rm, type FileHandle } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+// Bytes. What is not larger is kept in memory.
+const largestInMemory = 4 * 1024 * 1024
+
+/** Content that came once and can be read again and again. */
+export interface Spool {
+  readonly size: number
+  /** Hexadecimal. */
+  readonly sha256: string
+  open(): AsyncIterable<Uint8Array>
+  remove(): Promise<void>
+}
+
+/** Takes content to the side, in memory or, when it is large, in a file that has no name, so that nothing of it is left whatever happens. */
+export async function spool(content: AsyncIterable<Uint8Array>): Promise<Spool> {
+  const hash = createHash("sha256")
+  let chunks: Uint8Array[] = []
+  let size = 0
+  let file: FileHandle | undefined
+  try {
+    for await (const chunk of content) {
+      hash.update(chunk)
+      size += chunk.byteLength
+      // The giver may use its buffer again.
+      if (file === undefined) chunks.push(Uint8Array.from(chunk))
+      else await file.writeFile(chunk)
+      if (file === undefined && size > largestInMemory) {
+        file = await namelessFile()
+        for (const kept of chunks) await file.writeFile(kept)
+        chunks = []
+      }
+    }
+  } catch (error) {
+    await file?.close()
+    throw error
+  }
+  const handle = file
+  return {
+    size,
+    sha256: hash.digest("hex"),
+    open: () => (handle === undefined ? fromMemory(chunks) : fromFile(handle)),
+    remove: async () => handle?.close(),
+  }
+}
+
+async function* fromMemory(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks
+}
+
+async function* fromFile(file: FileHandle): AsyncGenerator<Uint8Array> {
+  const stream: AsyncIterable<Uint8Array> = file.createReadStream({ start: 0, autoClose: false })
+  yield* stream
+}
+
+async function namelessFile(): Promise<FileHandle> {
+  const folder = await mkdtemp(join(tmpdir(), "alcides-spool-"))
+  try {
+    return await open(join(folder, "content"), "wx+", 0o600)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,43 @@
+import type { Encryption } from "../encryption.ts"
+import { readToken } from "../hercules/credentials.ts"
+import type { Project, StateStore } from "../store.ts"
+import { herculesFiles } from "./hercules-files.ts"
+import { herculesClient } from "./hercules-http.ts"
+import { herculesLocks } from "./hercules-locks.ts"
+import { usualPatience, type Patience } from "./hercules-patience.ts"
+import { projectRoute } from "./hercules-routes.ts"
+import { taskFiles } from "./hercules-task.ts"
+import { parseHerculesUrl } from "./hercules-url.ts"
+
+export type HerculesOptions = {
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly encryption?: Encryption | undefined
+  readonly patience?: Patience
+}
+
+/**
+ * Opens Hercules CI's own state and locks: `hercules:`, `hercules:https://HOST` or `hercules:current-task`.
+ * Throws `store-url-invalid` and `project-id-invalid`; the token is looked for at the first request.
+ */
+export function openHerculesStore(
+  url: string,
+  project: Project,
+  { env = process.env, encryption, patience = usualPatience }: HerculesOptions = {},
+): StateStore {
+  const place = parseHerculesUrl(url, env)
+  const { base, isTask } = place
+  let token: Promise<string> | undefined
+  const client = herculesClient({
+    place,
+    token: () => (token ??= readToken({ env, host: base.hostname })),
+    patience,
+  })
+  const route = projectRoute(project, env)
+  const server = { base, project }
+  const { known, confirm, ...leases } = herculesLocks({ client, route, server })
+  const locks = { known, confirm, ...leases }
+  const files = isTask
+    ? taskFiles({ client, locks, encryption })
+    : herculesFiles({ client, route, server, locks, encryption })
+  return { url: place.url, project, ...(encryption !== undefined && { encryption }), ...files, ...leases }
+}
