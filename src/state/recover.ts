@@ -55,6 +55,7 @@ async function put(
   try {
     return await store.put(name, allowEmpty ? content : notEmpty(content, kept.path), {
       base,
+      inClear: kept.about?.inClear === true,
       writer,
       message: message === undefined ? how : `${message} (${how})`,
       lease,

@@ -19,6 +19,7 @@ export async function keepInput(
     input,
     base,
     message,
+    inClear = false,
     error,
   }: {
     readonly store: StateStore
@@ -26,6 +27,7 @@ export async function keepInput(
     readonly input: Input
     readonly base: KnownBase | undefined
     readonly message: string | undefined
+    readonly inClear?: boolean
     readonly error: AlcidesError
   },
 ): Promise<AlcidesError> {
@@ -38,6 +40,7 @@ export async function keepInput(
     base,
     writer: await currentWriter(io, store.project),
     ...(message !== undefined && { message }),
+    inClear,
     error,
     dir: keptHome(io.env),
     ...(store.encryption !== undefined && { encryption: store.encryption }),

@@ -29,6 +29,8 @@ export const keptAboutSchema = z.object({
   sha256: z.string(),
   /** Set when the kept file is an age file, with the public keys it is for. */
   encrypted: z.optional(z.object({ recipients: z.array(z.string()) })),
+  /** Set when it was to be put in clear, whatever the store's encryption. */
+  inClear: z.optional(z.boolean()),
 })
 
 export type KeptAbout = z.infer<typeof keptAboutSchema>

@@ -28,11 +28,14 @@ export type Keep = {
   readonly dir: string
   /** As the store would have had it: with recipients, what is kept is encrypted for them. */
   readonly encryption?: Pick<Encryption, "recipients" | "encrypt">
+  /** It was to be put in clear: it is kept and recovered in clear. */
+  readonly inClear?: boolean
 }
 
 /** Keeps what could not be put into the store, for its owner alone, and returns where. Throws `state-not-kept`. */
 export async function keepFile(keep: Keep): Promise<string> {
-  const { source, name, project, dir, encryption } = keep
+  const { source, name, project, dir, inClear = false } = keep
+  const encryption = inClear ? undefined : keep.encryption
   const folder = keptFolderOf({ dir, project: formatProject(project) })
   const partial = join(folder, `.${randomUUID()}.partial`)
   const clear = typeof source === "string" ? readFile(source) : source
@@ -52,6 +55,7 @@ export async function keepFile(keep: Keep): Promise<string> {
       why: keep.error instanceof AlcidesError ? keep.error.code : "internal",
       ...stored,
       ...(recipients.length > 0 && { encrypted: { recipients: [...recipients] } }),
+      ...(inClear && { inClear }),
     })
     await rename(partial, kept)
     await syncFolder(folder)

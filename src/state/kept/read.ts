@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { rm } from "node:fs/promises"
 import { dirname } from "node:path"
-import { AlcidesError, Exit } from "../../errors.ts"
+import { AlcidesError, Exit, unlessMissing, usageError } from "../../errors.ts"
 import { identityMissing } from "../age-failures.ts"
 import type { Encryption } from "../encryption.ts"
 import { aboutPath } from "./about.ts"
@@ -18,11 +18,17 @@ export function keptContent({ path, about }: Kept, encryption: Encryption | unde
   throw identityMissing({ where: path, recipients })
 }
 
-/** Throws `state-kept-damaged` unless the bytes of a kept file are those that were kept. */
+/** Throws `state-kept-damaged` unless the bytes of a kept file are those that were kept, and `state-kept-unknown` when it is gone. */
 export async function assertUndamaged({ path, about }: Kept): Promise<void> {
-  if (about === undefined) return
-  const found = await digest(createReadStream(path))
-  if (found.size === about.size && found.sha256 === about.sha256) return
+  const found = await unlessMissing(digest(createReadStream(path)), undefined)
+  if (found === undefined) {
+    throw usageError({
+      code: "state-kept-unknown",
+      message: `${path} is not there any more`,
+      hint: "another `alcides state recover` may have been first: see `alcides state history`",
+    })
+  }
+  if (about === undefined || (found.size === about.size && found.sha256 === about.sha256)) return
   throw new AlcidesError({
     code: "state-kept-damaged",
     message: `${path} was kept with ${about.size} bytes and the sha256 ${about.sha256}, but has ${found.size} bytes and the sha256 ${found.sha256}`,
