@@ -202,6 +202,15 @@ describe("a lock that is broken in the middle", () => {
     expect(await project.state("db")).toBe("old")
     expect(await privateFiles()).toEqual([])
     expect(await held()).toEqual([])
+
+    // Going on without it could make things twice: first it is recovered.
+    const next = await start("nothing").ended
+    expect(next.exit).toBe(7)
+    expect(next.stderr).toContain(`hint: look at it, then: alcides state recover --file ${kept}\n`)
+    expect((await project.run(["state", "recover", "--file", kept])).exit).toBe(0)
+    expect(await project.state("db")).toBe("changed")
+    expect((await project.store.history("db"))?.[0]?.message).toMatch(/^effect net \(kept .*, recovered by /)
+    expect((await start("nothing").ended).exit).toBe(0)
   })
 })
 
