@@ -37,10 +37,10 @@ type PipelineFlags = {
 }
 
 /** The options of `pipelineCommand`, as `prepare` takes them. */
-export function prepareOptions({ env, cwd }: Io, flags: PipelineFlags): PrepareOptions {
+export function prepareOptions({ env, cwd, redactor }: Io, flags: PipelineFlags): PrepareOptions {
   const { ref, branch, tag, rev, ...rest } = flags
   const { file, onSchedule, secrets, project, store } = rest
-  return { env, cwd, refs: { ref, branch, tag, rev }, file, onSchedule, secrets, project, store }
+  return { env, cwd, refs: { ref, branch, tag, rev }, file, onSchedule, secrets, project, store, mask: redactor.add }
 }
 
 /** The log of a command about the pipeline, on standard error, with every secret masked. */

@@ -1,7 +1,10 @@
 import type { Effect } from "../effect/effect.ts"
 import type { Build } from "../nix/build.ts"
 import type { Repo } from "../repo.ts"
+import { checkSettings, type PipelineSettings } from "./settings.ts"
 import type { When } from "./when.ts"
+
+export type { PipelineSettings } from "./settings.ts"
 
 /** An effect that does not run here, but still proves that it could: its `prebuilt` is built and its inputs are checked. */
 export type Dependencies = { readonly kind: "dependencies"; readonly of: Effect }
@@ -31,13 +34,6 @@ export type Jobs = {
 export type PipelineContext = { readonly repo: Repo }
 export type PipelineDefinition = EffectTree | Jobs
 
-export type PipelineSettings = {
-  /** The state store's URL, unless `--store` or ALCIDES_STATE names another. */
-  readonly store?: string
-  /** `SITE/OWNER/REPO`, where neither the CI nor git can tell. */
-  readonly project?: string
-}
-
 /** What a pipeline file exports. */
 export type Pipeline = {
   readonly kind: "pipeline"
@@ -56,6 +52,6 @@ export function pipeline(
   return {
     kind: "pipeline",
     define: typeof definition === "function" ? definition : () => definition,
-    settings,
+    settings: checkSettings(settings),
   }
 }

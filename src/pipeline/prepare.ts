@@ -1,9 +1,10 @@
-import { dirname } from "node:path"
+import { basename, dirname } from "node:path"
 import { usageError } from "../errors.ts"
 import type { BuildRequest } from "../nix/build.ts"
 import { gitTokenOf } from "../secrets/git-token.ts"
 import { grantSecrets, type Grants } from "../secrets/grant.ts"
 import { locateSecrets, readSecrets } from "../secrets/location.ts"
+import { chooseEncryption } from "../state/choose-encryption.ts"
 import { openStore, storeUrl } from "../state/open.ts"
 import { parseProject } from "../state/names.ts"
 import type { Project, StateStore } from "../state/store.ts"
@@ -13,6 +14,7 @@ import { loadPipeline, pipelineFailed } from "./load.ts"
 import type { Pipeline, PipelineSettings } from "./pipeline.ts"
 import { namedProject, projectOf } from "./project.ts"
 import { dueJobs, type DueJob } from "./schedule.ts"
+import { recipientsIn } from "./settings.ts"
 import { findEffect, flattenPipeline, type BuildNode, type EffectNode, type FlatPipeline, type Job } from "./tree.ts"
 
 export type PrepareOptions = {
@@ -28,6 +30,8 @@ export type PrepareOptions = {
   readonly only?: readonly string[]
   /** Run this scheduled job instead of the push jobs; `true` means those that are due. */
   readonly onSchedule?: string | true | undefined
+  /** Told every secret key that state is encrypted with, so that no line shows it. */
+  readonly mask?: ((value: string) => void) | undefined
 }
 
 /** An effect of this run, with everything that decides whether it may run. */
@@ -67,9 +71,11 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   })
 
   const project = named ?? configuredProject(pipeline.settings, detected)
+  const configured = recipientsIn(pipeline.settings, basename(file))
   const store = await openStore(
     chooseStore({ flag: options.store, env, cwd, file, settings: pipeline.settings }),
     project,
+    { env, encryption: await chooseEncryption({ env, cwd, configured, mask: options.mask }) },
   )
   const scheduled = flat.jobs.filter(({ kind }) => kind === "onSchedule")
   const due = onSchedule === true ? await dueJobs(scheduled, { store, now: new Date() }) : []

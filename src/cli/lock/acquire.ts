@@ -31,7 +31,7 @@ export const acquireCommand = (io: Io) =>
       examples("lease=$(alcides lock acquire --name production)", 'alcides lock release --lease-id "$lease"'),
     )
     .action(async ({ name, description, nonExclusive, wait, ttl, json, ...where }) => {
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "none" })
       const parent = parentLease(io)
       const request = {
         lock: name,

@@ -24,7 +24,7 @@ export const breakCommand = (io: Io) =>
     .addHelpText("after", examples('alcides lock break --name production --reason "the runner was lost"'))
     .action(async ({ name, reason, yes, json, ...where }) => {
       assertLockName(name)
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "none" })
       const leases = (await store.locks()).find(({ lock }) => lock === name)?.leases ?? []
       if (leases.length > 0) {
         const holders = leases.map(describeLease).join("; ")

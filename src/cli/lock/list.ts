@@ -17,7 +17,7 @@ export const listCommand = (io: Io) =>
     .option("--json", "an array of locks with their leases")
     .addHelpText("after", examples("alcides lock list"))
     .action(async ({ json, ...where }) => {
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "none" })
       const locks = await store.locks()
       if (json === true) {
         io.stdout.write(`${JSON.stringify(locks, undefined, 2)}\n`)

@@ -22,7 +22,7 @@ export const deleteCommand = (io: Io) =>
     .addHelpText("after", examples("alcides state delete --name nixops-foo.json --yes"))
     .action(async ({ name, yes, message, wait, json, ...where }) => {
       assertStateName(name)
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "none" })
       const [newest] = (await store.history(name)) ?? []
       if (newest === undefined || newest.deleted === true) throw await absentState(store, { name })
       const question = `delete the state file ${name} (version ${newest.version}) of ${formatProject(store.project)}?`

@@ -8,7 +8,7 @@ import type { Io } from "../io.ts"
 import { printable } from "../printable.ts"
 import { projectOption } from "../project-option.ts"
 import { formatSize } from "../size.ts"
-import { openProjectStore, storeOption } from "../store-options.ts"
+import { identityOption, openProjectStore, storeOption } from "../store-options.ts"
 import { formatTime } from "../time.ts"
 import { absentState } from "./absent.ts"
 import type { Content } from "./diff-content.ts"
@@ -26,6 +26,7 @@ export const diffCommand = (io: Io) =>
     .option("--exit-code", "exit 1 when they differ")
     .addOption(projectOption())
     .addOption(storeOption())
+    .addOption(identityOption())
     .option("--json", "an object: the two versions, whether they differ, and the differences")
     .addHelpText(
       "after",
@@ -33,7 +34,7 @@ export const diffCommand = (io: Io) =>
     )
     .action(async (from, to, { name, exitCode, json, ...where }) => {
       assertStateName(name)
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "read" })
       const pair = await chooseVersions(store, { name, from, to })
       const { readContent } = await import("./diff-content.ts")
       const [before, after] = [await read(pair.from), await read(pair.to)]

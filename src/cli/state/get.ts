@@ -7,7 +7,7 @@ import { nameOption, versionArgument } from "./options.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
-import { openProjectStore, storeOption } from "../store-options.ts"
+import { identityOption, openProjectStore, storeOption } from "../store-options.ts"
 
 export const getCommand = (io: Io) =>
   new Command("get")
@@ -18,6 +18,7 @@ export const getCommand = (io: Io) =>
     .option("--allow-missing", "a state file that is absent is no failure: exit 0, and FILE does not exist afterwards")
     .addOption(projectOption())
     .addOption(storeOption())
+    .addOption(identityOption())
     .addHelpText(
       "after",
       examples(
@@ -26,7 +27,7 @@ export const getCommand = (io: Io) =>
       ),
     )
     .action(async ({ name, file, version, allowMissing, ...where }) => {
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "read" })
       const found = await store.get(name, { ...(version !== undefined && { version }) })
       if (found === undefined) {
         const absent = await absentState(store, { name, version })

@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings"
 import { absentState } from "./absent.ts"
+import { encryptedCell, hasEncrypted } from "./encrypted-cell.ts"
 import { nameOption } from "./options.ts"
 import { hasColor } from "../color.ts"
 import { examples } from "../help.ts"
@@ -20,10 +21,13 @@ export const historyCommand = (io: Io) =>
     .option("--json", "an array of versions, newest first")
     .addHelpText("after", examples("alcides state history --name nixops-foo.json"))
     .action(async ({ name, json, ...where }) => {
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "none" })
       const versions = await store.history(name)
       if (versions === undefined) throw await absentState(store, { name })
-      const hasRuns = versions.some(({ writer }) => writer.runUrl !== undefined)
+      const columns = {
+        hasRuns: versions.some(({ writer }) => writer.runUrl !== undefined),
+        isEncrypted: hasEncrypted(versions),
+      }
       io.stdout.write(
         json === true
           ? `${JSON.stringify(versions, undefined, 2)}\n`
@@ -33,23 +37,28 @@ export const historyCommand = (io: Io) =>
                 { title: "created" },
                 { title: "size", align: "right" },
                 { title: "sha256" },
+                ...(columns.isEncrypted ? [{ title: "encrypted" }] : []),
                 { title: "by" },
                 { title: "rev" },
-                ...(hasRuns ? [{ title: "run" }] : []),
+                ...(columns.hasRuns ? [{ title: "run" }] : []),
                 { title: "message" },
               ],
-              rows: versions.map((version) => rowOf(version, { hasRuns })),
+              rows: versions.map((version) => rowOf(version, columns)),
               color: hasColor(io, io.stdout),
             }),
       )
     })
 
-function rowOf(version: StateVersion, { hasRuns }: { readonly hasRuns: boolean }): readonly string[] {
+function rowOf(
+  version: StateVersion,
+  { hasRuns, isEncrypted }: { readonly hasRuns: boolean; readonly isEncrypted: boolean },
+): readonly string[] {
   const { created, size, sha256, writer, deleted } = version
   return [
     String(version.version),
     formatTime(created),
     ...(deleted === true ? ["", ""] : [formatSize(size), sha256.slice(0, 12)]),
+    ...(isEncrypted ? [encryptedCell(version)] : []),
     writer.by,
     writer.rev?.slice(0, 7) ?? "",
     ...(hasRuns ? [writer.runUrl ?? ""] : []),

@@ -12,9 +12,9 @@ export async function openProjectObjects(
   io: Io,
   flags: StoreFlags,
 ): Promise<ProjectObjects & { readonly store: StateStore }> {
-  const { url, project } = await chosenStore(io, flags)
+  const { url, project, encryption } = await chosenStore(io, flags)
   const at = { objects: await openObjects(url, { env: io.env }), project }
-  return { ...at, store: createStateStore(at) }
+  return { ...at, store: createStateStore({ ...at, encryption }) }
 }
 
 /** As `openProjectObjects`, for a state file that has been written. Throws `state-absent`. */

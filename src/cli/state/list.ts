@@ -8,6 +8,7 @@ import { openProjectStore, storeOption } from "../store-options.ts"
 import { formatTable } from "../table.ts"
 import { formatTime } from "../time.ts"
 import { formatProject } from "../../state/names.ts"
+import { encryptedCell, hasEncrypted } from "./encrypted-cell.ts"
 
 export const listCommand = (io: Io) =>
   new Command("list")
@@ -17,7 +18,7 @@ export const listCommand = (io: Io) =>
     .option("--json", "an array of objects")
     .addHelpText("after", examples("alcides state list", "alcides state list --json | jq -r '.[].name'"))
     .action(async ({ json, ...where }) => {
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "none" })
       const files = await store.list()
       if (json === true) {
         io.stdout.write(`${JSON.stringify(files, undefined, 2)}\n`)
@@ -27,12 +28,14 @@ export const listCommand = (io: Io) =>
         io.stderr.write(`no state files in ${formatProject(store.project)} at ${store.url}\n`)
         return
       }
+      const isEncrypted = hasEncrypted(files.map(({ current }) => current))
       io.stdout.write(
         formatTable({
           columns: [
             { title: "name" },
             { title: "version", align: "right" },
             { title: "size", align: "right" },
+            ...(isEncrypted ? [{ title: "encrypted" }] : []),
             { title: "created" },
             { title: "by" },
           ],
@@ -40,6 +43,7 @@ export const listCommand = (io: Io) =>
             name,
             String(current.version),
             formatSize(current.size),
+            ...(isEncrypted ? [encryptedCell(current)] : []),
             formatTime(current.created),
             current.writer.by,
           ]),

@@ -18,7 +18,7 @@ export const pinCommand = (io: Io) =>
     .option("--json", "the version as an object on the standard output")
     .addHelpText("after", examples('alcides state pin --name nixops-foo.json --version 3 --reason "before the move"'))
     .action(async ({ name, version, reason, json, ...where }) => {
-      const at = await openKnownState(io, { name, ...where })
+      const at = await openKnownState(io, { name, ...where, contents: "none" })
       const { by } = await currentWriter(io, at.project)
       const { pinState } = await import("../../state/pin.ts")
       const pinned = await pinState(at, { name, version, pin: { by, ...(reason !== undefined && { reason }) } })

@@ -4,7 +4,7 @@ import { assertStateName } from "../../state/names.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
-import { openProjectStore, storeOption } from "../store-options.ts"
+import { openProjectStore, recipientOption, storeOption } from "../store-options.ts"
 import { baseArgument, currentBase } from "./base.ts"
 import { openInput } from "./input.ts"
 import { isStoreFailure, keepInput } from "./keep-input.ts"
@@ -22,10 +22,12 @@ export const putCommand = (io: Io) =>
       baseArgument,
     )
     .option("--allow-empty", "an empty input is meant, not a program that failed")
+    .option("--in-clear", "do not encrypt it, though earlier versions are encrypted or recipients are configured")
     .addOption(messageOption())
     .addOption(noWaitOption())
     .addOption(projectOption())
     .addOption(storeOption())
+    .addOption(recipientOption())
     .option("--json", "the new version as an object on the standard output")
     .addHelpText(
       "after",
@@ -34,7 +36,7 @@ export const putCommand = (io: Io) =>
         "alcides state put --name nixops-foo.json --file foo.json --on-top-of 3 --message 'removed the old database'",
       ),
     )
-    .action(async ({ name, file, onTopOf, allowEmpty, message, wait, json, ...where }) => {
+    .action(async ({ name, file, onTopOf, allowEmpty, inClear, message, wait, json, ...where }) => {
       assertStateName(name)
       const store = await openProjectStore(io, where)
       // Asked before anything is read: what someone else writes from here on is not in the input, and must not be buried.
@@ -54,6 +56,7 @@ export const putCommand = (io: Io) =>
         const version = await writeVersion(io, write, (options) =>
           store.put(name, abortable(input.content(), io.signal), {
             base,
+            inClear: inClear === true,
             ...options,
             ...(message !== undefined && { message }),
           }),
@@ -61,7 +64,7 @@ export const putCommand = (io: Io) =>
         tellWritten(io, { name, version, json })
       } catch (error) {
         if (!isStoreFailure(error)) throw error
-        throw await keepInput(io, { store, name, input, base, message, error })
+        throw await keepInput(io, { store, name, input, base, message, inClear: inClear === true, error })
       } finally {
         await input.close()
       }

@@ -20,7 +20,7 @@ export const rollbackCommand = (io: Io) =>
     .addHelpText("after", examples("alcides state rollback --name nixops-foo.json --to 3"))
     .action(async ({ name, to, message, wait, json, ...where }) => {
       assertStateName(name)
-      const store = await openProjectStore(io, where)
+      const store = await openProjectStore(io, { ...where, contents: "none" })
       const version = await writeVersion(io, { store, name, description: "alcides state rollback", wait }, (options) =>
         store.rollback(name, { to, ...options, ...(message !== undefined && { message }) }),
       )
