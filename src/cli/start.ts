@@ -22,7 +22,10 @@ export async function start(args: readonly string[]): Promise<void> {
   }
   tolerateClosed(process.stdout, end)
   tolerateClosed(process.stderr, end)
-  const { env, stdout, stderr } = process
+  const { stdout, stderr } = process
+  const env = { ...process.env }
+  // The key to all state is ours alone, and libraries start programs with what is left here.
+  delete process.env["ALCIDES_AGE_IDENTITY"]
   const code = await main(args, {
     env,
     cwd: process.cwd(),

@@ -18,6 +18,8 @@ const passed = new Set([
   "TZ",
   "USER",
 ])
+// What no program gets, whoever asks for it: with it, all state can be read.
+const withheld = new Set(["ALCIDES_AGE_IDENTITY"])
 const localePattern = /^LC_[A-Z]+$/
 const proxyPattern = /^(https?|no|all)_proxy$/i
 
@@ -79,7 +81,9 @@ function passwordOf(url: string): readonly string[] {
 
 function pick(env: Environment, wanted: (name: string) => boolean): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && wanted(entry[0])),
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !withheld.has(entry[0]) && wanted(entry[0]),
+    ),
   )
 }
 

@@ -7,7 +7,8 @@ import { pipeline } from "node:stream/promises"
 import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
 import { keepFile } from "../state/kept.ts"
 import { formatProject } from "../state/names.ts"
-import type { Lease, StateStore, StateVersion, Writer } from "../state/store.ts"
+import { assertInClear } from "../state/sealing.ts"
+import type { Lease, StateStore, Writer } from "../state/store.ts"
 import type { ResolvedStateFileUse, StateFile } from "./effect.ts"
 
 /** What became of one state file in a run. */
@@ -20,7 +21,10 @@ export type StateChange = {
 }
 
 /** A state file as it was fetched. */
-export type FetchedFile = StateFile & { readonly use: ResolvedStateFileUse; readonly fetched: StateVersion | undefined }
+export type FetchedFile = StateFile & { readonly use: ResolvedStateFileUse; readonly fetched: Content | undefined }
+
+/** What tells whether a file was changed: of what is in the file, not of what is in the store, which may be encrypted. */
+type Content = { readonly size: number; readonly sha256: string }
 
 export type Exchange = {
   readonly store: StateStore
@@ -32,7 +36,10 @@ export type Exchange = {
   readonly keptFolder: string
 }
 
-/** Fetches the state files of an effect into `folder`. Throws `state-missing` where a file must exist. */
+/**
+ * Fetches the state files of an effect into `folder`. Throws `state-missing` where a file must exist, and `state-encryption-expected`
+ * where it could not be put back.
+ */
 export async function fetchStateFiles(
   uses: readonly ResolvedStateFileUse[],
   { store, leases, folder }: Pick<Exchange, "store" | "leases"> & { readonly folder: string },
@@ -44,12 +51,33 @@ export async function fetchStateFiles(
     uses.map(async (use) => {
       const path = join(files, use.name)
       const lease = leases.get(use.name)
+      await assertMayPut(use, store)
       const read = await store.get(use.name, lease === undefined ? {} : { lease })
       if (read === undefined && use.onMissing === "fail") throw stateMissing(use, store)
-      if (read !== undefined) await pipeline(Readable.from(read.content), createWriteStream(path, { mode: 0o600 }))
-      return { name: use.name, path, use, fetched: read?.version, version: read?.version.version ?? "absent" }
+      const fetched = read === undefined ? undefined : await writeContent(read.content, path)
+      return { name: use.name, path, use, fetched, version: read?.version.version ?? "absent" }
     }),
   )
+}
+
+// Before the effect has changed anything: afterwards, the state could only be kept.
+async function assertMayPut({ name, access }: ResolvedStateFileUse, store: StateStore): Promise<void> {
+  if (access === "read" || (store.encryption?.recipients ?? []).length > 0) return
+  assertInClear(name, (await store.history(name)) ?? [])
+}
+
+async function writeContent(content: AsyncIterable<Uint8Array>, path: string): Promise<Content> {
+  const hash = createHash("sha256")
+  let size = 0
+  const measured = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of content) {
+      hash.update(chunk)
+      size += chunk.byteLength
+      yield chunk
+    }
+  }
+  await pipeline(Readable.from(measured()), createWriteStream(path, { mode: 0o600 }))
+  return { size, sha256: hash.digest("hex") }
 }
 
 /** That a state file which must exist is not there. */

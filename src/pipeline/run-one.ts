@@ -141,6 +141,7 @@ async function runUnderLeases(
 ): ReturnType<typeof runEffect> {
   const { store, detected, env, log, redactor, signal, privateParent, keptFolder, onProgress } = world
   const { effect, id } = node
+  const recipients = store.encryption?.recipients ?? []
   for (const value of passedCredentials({ runner: env, passEnv: effect.passEnv })) redactor.add(value)
   for (const secret of grants.granted.values()) maskSecretData(redactor, secret)
   return runEffect({
@@ -158,7 +159,11 @@ async function runUnderLeases(
     redactor,
     log: prefixed(log, `${id}> `),
     runner: env,
-    env: { ALCIDES_STATE: store.url, ALCIDES_PROJECT: formatProject(store.project) },
+    env: {
+      ALCIDES_STATE: store.url,
+      ALCIDES_PROJECT: formatProject(store.project),
+      ...(recipients.length > 0 && { ALCIDES_AGE_RECIPIENTS: recipients.join(" ") }),
+    },
     writer: detected.writer,
     // A lock that is lost ends what runs under it at once.
     signal: AbortSignal.any([signal, ...held.map((lease) => lease.signal)]),

@@ -130,7 +130,8 @@ async function note({
   readonly base: number | "absent"
 }): Promise<void> {
   const content = Readable.from([Buffer.from(`${JSON.stringify(current)}\n`)])
-  await store.put(name, content, { base, writer, lease, message: `deploying ${short(current.rev)}` })
+  // In clear: it is no secret, and `plan` reads it also where nobody has an identity.
+  await store.put(name, content, { base, writer, lease, message: `deploying ${short(current.rev)}`, inClear: true })
 }
 
 function parseDeployed(name: string, content: string): Deployed {

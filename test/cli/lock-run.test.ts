@@ -81,6 +81,14 @@ const codeIn = (stderr: string): unknown => {
 }
 
 describe("lock run", () => {
+  it("does not give COMMAND the key to all state", async () => {
+    env = { ...env, ALCIDES_AGE_IDENTITY: "AGE-SECRET-KEY-1PLANTED", ALCIDES_AGE_IDENTITY_FILE: "/key" }
+    const { exit, stdout } = await run(["env"]).ended
+    expect(exit).toBe(0)
+    expect(stdout).toContain("ALCIDES_AGE_IDENTITY_FILE=/key\n")
+    expect(stdout).not.toContain("PLANTED")
+  })
+
   it("gives the program our streams, its own flags and both lease variables, and exits with its code", async () => {
     const script =
       'read line; echo "$line $1 $2"; echo "$ALCIDES_LOCK_LEASE_ID" >&2; [ "$ALCIDES_LOCK_LEASE_ID" = "$HERCULES_CI_LOCK_LEASE_ID" ] && exit 42'

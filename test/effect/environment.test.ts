@@ -85,6 +85,13 @@ describe("cleanEnvironment", () => {
     expect(env).not.toHaveProperty("AWS_ACCESS_KEY_ID")
     expect(env).not.toHaveProperty("ABSENT")
   })
+
+  it("never passes the key to all state, whoever asks for it", () => {
+    const runner = { ALCIDES_AGE_IDENTITY: "AGE-SECRET-KEY-1", ALCIDES_AGE_IDENTITY_FILE: "/key" }
+    const env = clean(runner, ["ALCIDES_AGE_IDENTITY", "ALCIDES_AGE_IDENTITY_FILE"])
+    expect(env).not.toHaveProperty("ALCIDES_AGE_IDENTITY")
+    expect(env["ALCIDES_AGE_IDENTITY_FILE"]).toBe("/key")
+  })
 })
 
 describe("passedCredentials", () => {
@@ -101,6 +108,6 @@ describe("passedCredentials", () => {
 
 describe("ownEnvironment", () => {
   it("is the runner's, without what is not set", () => {
-    expect(ownEnvironment({ A: "1", B: undefined })).toEqual({ A: "1" })
+    expect(ownEnvironment({ A: "1", B: undefined, ALCIDES_AGE_IDENTITY: "AGE-SECRET-KEY-1" })).toEqual({ A: "1" })
   })
 })
