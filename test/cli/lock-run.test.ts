@@ -181,7 +181,8 @@ describe("lock run", () => {
     const broken = performance.now()
     await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
     const { exit, stderr } = await ended
-    expect(performance.now() - broken).toBeLessThan(6500)
+    // A third of the lease's time would be twenty seconds.
+    expect(performance.now() - broken).toBeLessThan(15_000)
     expect([exit, codeIn(stderr)]).toEqual([6, "lease-lost"])
     expect(await ends(pid)).toBe(true)
   })
@@ -289,6 +290,6 @@ describe("lock run", () => {
     if (process.platform === "linux") expect(await ends(pid)).toBe(true)
     expect((await waiting).exit).toBe(0)
     // The lease's whole time at most, and one turn of the first in the queue.
-    expect(performance.now() - killed).toBeLessThan(2000 + 500 + 500)
+    expect(performance.now() - killed).toBeLessThan(2000 + 500 + 2000)
   })
 })

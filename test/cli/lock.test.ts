@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
+import { PassThrough } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { AlcidesError } from "../../src/errors.ts"
@@ -214,6 +215,24 @@ describe("lock list and break", () => {
     const [, held, last] = (await lock(["list"])).stdout.split("\n")
     expect(held).toMatch(new RegExp(` 0  ${next}  the next$`))
     expect(last).toMatch(/^production +broken +\S+@\S+ +\S+Z +the runner was lost$/)
+  })
+
+  it("does not break the lock of somebody who got it while the question was asked", async () => {
+    const lease = await acquire("--description", "a deploy")
+    const input = Object.assign(new PassThrough(), { isTTY: true })
+    const asked = lock(["break", "--name", "production"], { input })
+    await sleep(300)
+    await lock(["release", "--lease-id", lease])
+    const next = await acquire("--description", "the next")
+    input.write("y\n")
+    const { exit, stderr } = await asked
+    expect(exit).toBe(1)
+    // `lock-holder-changed`
+    expect(stderr).toMatch(/the lock production is held by \S+ \(the next\) since .* meanwhile; nothing was broken$/m)
+    expect((await lock(["update", "--lease-id", next])).exit).toBe(0)
+    const again = Object.assign(new PassThrough(), { isTTY: true })
+    again.write("y\n")
+    expect((await lock(["break", "--name", "production"], { input: again })).exit).toBe(0)
   })
 
   it("prints the ended leases with --json, and breaks nothing that is not held", async () => {

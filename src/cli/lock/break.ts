@@ -1,6 +1,8 @@
 import { Command } from "@commander-js/extra-typings"
+import { AlcidesError } from "../../errors.ts"
 import { describeLease } from "../../state/failures.ts"
 import { assertLockName, formatProject } from "../../state/names.ts"
+import type { Lease, StateStore } from "../../state/store.ts"
 import { confirm } from "../confirm.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
@@ -30,6 +32,7 @@ export const breakCommand = (io: Io) =>
         const holders = leases.map(describeLease).join("; ")
         const question = `break the lock ${name} of ${formatProject(store.project)}, held by ${holders}?`
         await confirm({ io, question, yes })
+        if (yes !== true) await assertStillHeld(store, { name, leases })
       }
       const { by } = await currentWriter(io, store.project)
       const ended = leases.length === 0 ? [] : await store.break(name, { by, ...(reason !== undefined && { reason }) })
@@ -38,3 +41,19 @@ export const breakCommand = (io: Io) =>
       for (const lease of ended)
         io.stderr.write(`lock ${name} broken; it was held by ${printable(describeLease(lease))}\n`)
     })
+
+// A question may stay unanswered for long, and whoever holds the lock by now was not asked about.
+async function assertStillHeld(
+  store: StateStore,
+  { name, leases }: { readonly name: string; readonly leases: readonly Lease[] },
+): Promise<void> {
+  const asked = new Set(leases.map(({ id }) => id))
+  const held = (await store.locks()).find(({ lock }) => lock === name)?.leases ?? []
+  const other = held.find(({ id }) => !asked.has(id))
+  if (other === undefined) return
+  throw new AlcidesError({
+    code: "lock-holder-changed",
+    message: `the lock ${name} is held by ${describeLease(other)} meanwhile; nothing was broken`,
+    hint: "run it again if this one is dead, too",
+  })
+}

@@ -1,7 +1,8 @@
 import { resolve } from "node:path"
 import { Command, Option } from "@commander-js/extra-typings"
 import { AlcidesError, Exit, messageOf, usageError } from "../../errors.ts"
-import { keptFileAt, keptHome, listKept, sweepKept, type Kept } from "../../state/kept.ts"
+import { keysOfList } from "../../state/age-keys.ts"
+import { aboutPath, keptFileAt, keptHome, listKept, sweepKept, type Kept } from "../../state/kept.ts"
 import { parseProject } from "../../state/names.ts"
 import { openStore } from "../../state/open.ts"
 import { recoverKept, type Recovered } from "../../state/recover.ts"
@@ -11,7 +12,7 @@ import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { printable } from "../printable.ts"
 import { projectOption } from "../project-option.ts"
-import { openProjectStore } from "../store-options.ts"
+import { identityOption, openProjectStore, recipientOption } from "../store-options.ts"
 import { baseArgument, type KnownBase } from "./base.ts"
 import { isStoreFailure } from "./keep-input.ts"
 import { tellKept } from "./kept-table.ts"
@@ -36,6 +37,8 @@ export const recoverCommand = (io: Io) =>
     .addOption(noWaitOption())
     .addOption(projectOption())
     .addOption(new Option("--store <url>", "another store than the one that the put was for"))
+    .addOption(identityOption())
+    .addOption(recipientOption())
     .option("--json", "what was put, or with --list what is kept, as an array")
     .addHelpText("after", examples("alcides state recover --list", "alcides state recover --name nixops-foo.json"))
     .action(async ({ file, list, yes, json, ...options }) => {
@@ -60,6 +63,8 @@ type Options = {
   readonly name?: string | undefined
   readonly project?: string | undefined
   readonly store?: string | undefined
+  readonly recipient?: readonly string[] | undefined
+  readonly identity?: readonly string[] | undefined
   readonly onTopOf?: KnownBase | undefined
   readonly allowEmpty?: true | undefined
   readonly wait: boolean
@@ -119,9 +124,23 @@ async function recoverOne(io: Io, kept: Kept, options: Options): Promise<Recover
   return { ...recovered, name }
 }
 
-async function storeOf(io: Io, { about }: Kept, { project, store }: Options): Promise<StateStore> {
-  if (about === undefined) return openProjectStore(io, { project, store })
-  return openStore(store ?? about.store, parseProject(about.project), { env: io.env })
+async function storeOf(
+  io: Io,
+  { path, about }: Kept,
+  { project, store, recipient, identity }: Options,
+): Promise<StateStore> {
+  if (about === undefined) return openProjectStore(io, { project, store, recipient, identity })
+  const { chooseEncryption } = await import("../../state/choose-encryption.ts")
+  const encryption = await chooseEncryption({
+    env: io.env,
+    cwd: io.cwd,
+    recipients: recipient,
+    identities: identity,
+    // What was encrypted for somebody stays so, also where nothing else says for whom.
+    configured: keysOfList(about.encrypted?.recipients.join(" ") ?? "", aboutPath(path)),
+    mask: io.redactor.add,
+  })
+  return openStore(store ?? about.store, parseProject(about.project), { env: io.env, encryption })
 }
 
 function unknown(fact: string): AlcidesError {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { PassThrough } from "node:stream"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { keyPair } from "../../state/support/age.ts"
 import { runCli, type CliOptions, type CliResult } from "../../support/io.ts"
 
 const project = "github/neat-org/neat-repo"
@@ -281,6 +282,30 @@ describe("state recover", () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: "state-empty" } })
     expect((await state(["recover", "--file", kept, "--allow-empty"])).exit).toBe(0)
     expect(await get()).toBe("")
+  })
+
+  it("leaves encrypted what was encrypted, also where nothing else says for whom", async () => {
+    const { identity, recipient } = await keyPair()
+    expect((await put("1", "--recipient", recipient)).exit).toBe(0)
+    const kept = await keepOne("2", "--recipient", recipient)
+    expect((await readFile(kept, "utf8")).startsWith("age-encryption.org/v1\n")).toBe(true)
+    const unable = await state(["recover", "--file", kept, "--json"])
+    expect(unable.exit).toBe(1)
+    expect(JSON.parse(unable.stderr)).toMatchObject({ error: { code: "state-identity-missing" } })
+    const able = { ...env, ALCIDES_AGE_IDENTITY: identity }
+    const { exit, stdout } = await state(["recover", "--file", kept, "--json"], { env: able })
+    expect(exit).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject([{ version: { version: 2, encrypted: { recipients: [recipient] } } }])
+    expect((await state(["get", "--name", name, "--file", "-"], { env: able })).stdout).toBe("2")
+  })
+
+  it("keeps and puts in clear what was meant to be", async () => {
+    const { recipient } = await keyPair()
+    await put("1")
+    const kept = await keepOne("2", "--recipient", recipient, "--in-clear")
+    expect(await readFile(kept, "utf8")).toBe("2")
+    expect((await state(["recover", "--file", kept, "--recipient", recipient])).exit).toBe(0)
+    expect(await get()).toBe("2")
   })
 
   it("waits for the state file's lock, or not", async () => {
