@@ -21,6 +21,8 @@ export type Fault =
       readonly done: boolean
       /** Seconds. */
       readonly retryAfter?: number
+      /** Default: now. */
+      readonly date?: string
       /** Default: an S3 error of that status. */
       readonly body?: string
     }
@@ -172,10 +174,13 @@ const codes: Readonly<Record<number, string>> = { 429: "TooManyRequests", 500: "
 
 function answerInstead(
   response: ServerResponse,
-  { status, retryAfter, body }: Extract<Fault, { kind: "answer" }>,
+  { status, retryAfter, date, body }: Extract<Fault, { kind: "answer" }>,
 ): void {
   const error = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${codes[status] ?? "Unknown"}</Code></Error>`
-  const headers = retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }
+  const headers = {
+    ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
+    ...(date !== undefined && { date }),
+  }
   response.writeHead(status, { "content-type": "application/xml", ...headers }).end(body ?? error)
 }
 

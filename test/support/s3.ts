@@ -69,7 +69,8 @@ export async function freshBucket(server: S3Server): Promise<Bucket> {
       return Buffer.from((await Body?.transformToByteArray()) ?? [])
     },
     async put(key, content) {
-      await client.send(new PutObjectCommand({ Bucket: name, Key: key, Body: content }))
+      const Body = Buffer.from(content)
+      await client.send(new PutObjectCommand({ Bucket: name, Key: key, Body, ContentLength: Body.byteLength }))
     },
     async remove(key) {
       await client.send(new DeleteObjectCommand({ Bucket: name, Key: key }))

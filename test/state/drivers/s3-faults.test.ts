@@ -3,7 +3,7 @@ import * as fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { AlcidesError } from "../../../src/errors.ts"
 import type { LeaseRequest, StateStore } from "../../../src/state/store.ts"
-import type { Fault, ProxiedRequest } from "../../support/fault-proxy.ts"
+import type { Fault, FaultProxy, ProxiedRequest } from "../../support/fault-proxy.ts"
 import { bytes, textOf } from "../support/content.ts"
 import { faultyStorage, type FaultyStorage } from "../support/faulty-storage.ts"
 
@@ -31,13 +31,21 @@ const read = async (store: StateStore, version?: number): Promise<string | undef
   return found === undefined ? undefined : textOf(found.content)
 }
 
-/** Goes wrong with the first request of this kind that comes, so many times. */
-function firstOf(matches: (request: ProxiedRequest) => boolean, fault: Fault, times = 1) {
-  let left = times
-  return (request: ProxiedRequest): Fault | undefined => {
-    if (left === 0 || !matches(request)) return undefined
-    left -= 1
+/** Runs `act` while the first request of this kind that comes goes wrong, as one must. */
+async function withFault<T>(
+  { proxy, matches, fault }: { proxy: FaultProxy; matches: (request: ProxiedRequest) => boolean; fault: Fault },
+  act: () => Promise<T>,
+): Promise<T> {
+  let happened = false
+  proxy.plan((request) => {
+    if (happened || !matches(request)) return undefined
+    happened = true
     return fault
+  })
+  try {
+    return await act()
+  } finally {
+    expect(happened).toBe(true)
   }
 }
 
@@ -70,14 +78,14 @@ describe("one fault", () => {
       await direct.put("a.json", bytes("one"), { base: "absent", writer })
       const store = await openThroughProxy()
       for (const [index, matches] of [isHeadGet, isBlobPut, isHeadPut].entries()) {
-        proxy.plan(firstOf(matches, fault))
         const text = `content ${index}`
-        const { version } = await store.put("a.json", bytes(text), { base: index + 1, writer })
+        const { version } = await withFault({ proxy, matches, fault }, () =>
+          store.put("a.json", bytes(text), { base: index + 1, writer }),
+        )
         expect(version).toBe(index + 2)
         expect(await read(direct)).toBe(text)
         expect((await direct.history("a.json"))?.length).toBe(index + 2)
-        proxy.plan(firstOf(isBlobGet, fault))
-        expect(await read(store)).toBe(text)
+        expect(await withFault({ proxy, matches: isBlobGet, fault }, () => read(store))).toBe(text)
       }
     },
   )
@@ -87,14 +95,12 @@ describe("one fault", () => {
     const [store, direct] = [await openThroughProxy(), await openDirectly()]
     await direct.release(await leaseOf(direct))
     for (const fault of passing) {
-      proxy.plan(firstOf(isLockPut, fault))
-      const id = await leaseOf(store)
+      const plan = { proxy, matches: isLockPut, fault }
+      const id = await withFault(plan, () => leaseOf(store))
       expect((await direct.locks()).flatMap(({ leases }) => leases)).toMatchObject([{ id }])
-      proxy.plan(firstOf(isLockPut, fault))
-      const { expires } = await store.renew(id, { ttl: 600 })
+      const { expires } = await withFault(plan, () => store.renew(id, { ttl: 600 }))
       expect((await direct.locks()).flatMap(({ leases }) => leases)).toMatchObject([{ id, expires }])
-      proxy.plan(firstOf(isLockPut, fault))
-      await store.release(id)
+      await withFault(plan, () => store.release(id))
       expect(await direct.locks()).toEqual([])
     }
   })
@@ -103,10 +109,11 @@ describe("one fault", () => {
     const { proxy, openThroughProxy } = await faulty()
     const store = await openThroughProxy()
     await store.put("a.json", bytes("one"), { base: "absent", writer })
-    proxy.plan(firstOf(isHeadGet, { kind: "flip" }))
-    expect(await read(await openThroughProxy())).toBe("one")
-    proxy.plan(firstOf(isBlobGet, { kind: "flip" }))
-    await expect(read(store)).rejects.toMatchObject({ code: "state-content-corrupt" })
+    const fault = { kind: "flip" } as const
+    expect(await withFault({ proxy, matches: isHeadGet, fault }, () => read(store))).toBe("one")
+    await withFault({ proxy, matches: isBlobGet, fault }, () =>
+      expect(read(store)).rejects.toMatchObject({ code: "state-content-corrupt" }),
+    )
   })
 })
 
@@ -137,10 +144,11 @@ describe("a server that stays away", () => {
     try {
       const store = await openThroughProxy()
       await store.put("a.json", bytes("one"), { base: "absent", writer })
-      proxy.plan(firstOf(matches, fault))
       const started = performance.now()
-      await store.put("a.json", bytes("two"), { base: 1, writer })
-      expect(await read(store)).toBe("two")
+      await withFault({ proxy, matches, fault }, async () => {
+        await store.put("a.json", bytes("two"), { base: 1, writer })
+        expect(await read(store)).toBe("two")
+      })
       expect(performance.now() - started).toBeLessThan(longest + 5_000)
       expect(performance.now() - started).toBeGreaterThan(longest - 1_000)
     } finally {
