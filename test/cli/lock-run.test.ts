@@ -1,8 +1,10 @@
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { existsSync } from "node:fs"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { buildCli, type BuiltCli, type RunningCli } from "../support/built-cli.ts"
@@ -202,6 +204,29 @@ describe("lock run", () => {
     expect(performance.now() - broken).toBeGreaterThan(900)
     if (process.platform === "linux") expect(await Promise.all(pids.map(ends))).toEqual([true, true, true])
   })
+
+  it.skipIf(process.platform !== "linux")(
+    "ends everything on a terminal, too, where all are in one group",
+    async () => {
+      await writeFile(
+        inFolder("deaf.sh"),
+        "trap '' TERM; sleep 600 & echo $! > grandchild; echo $$ > ready; while :; do sleep 0.1; done\n",
+      )
+      const command = `exec "${process.execPath}" "${cli.path}" lock run --name production --ttl 1 --grace 1 -- sh deaf.sh`
+      const terminal = spawn("script", ["-qec", command, "/dev/null"], {
+        env,
+        cwd: folder,
+        stdio: ["pipe", "pipe", "inherit"],
+      })
+      const shown = text(terminal.stdout)
+      const ended = once(terminal, "close")
+      const pids = await Promise.all(["ready", "grandchild"].map(appears))
+      await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
+      expect(await ended).toEqual([6, null])
+      expect(await shown).toMatch(/alcides: the lease \S+ is no longer held: /)
+      expect(await Promise.all(pids.map(ends))).toEqual([true, true])
+    },
+  )
 
   it("wakes after a pause that outlasted its lease, and neither writes nor goes on", async () => {
     const inner = `"${process.execPath}" "${cli.path}"`
