@@ -30,7 +30,8 @@ export function assertStateName(name: string): void {
 
 /** Throws `lock-name-invalid` unless the name could be a plain file name. */
 export function assertLockName(name: string): void {
-  assertName("lock", name)
+  // Every state file has a lock, also one whose name begins with a dot.
+  if (lockedState(name) === undefined) assertName("lock", name)
 }
 
 /** Reads `github/neat-org/neat-repo`. Throws `project-invalid` for anything but three non-empty parts. */

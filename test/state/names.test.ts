@@ -33,7 +33,7 @@ test("a lock name is held to the same, but every state file has a lock of its ow
     expect.objectContaining({ code: "lock-name-invalid", hint: "use a plain file name such as production" }),
   )
   expect(() => assertLockName("x".repeat(221))).toThrow("it is longer than 220 bytes")
-  assertLockName(stateLock("x".repeat(200)))
+  for (const name of ["x".repeat(200), ".hidden"]) assertLockName(stateLock(name))
 })
 
 test("a project is three parts", () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
+import { AlcidesError } from "../../errors.ts"
 import { silentLog } from "../../log.ts"
 import { stateLock } from "../names.ts"
 import { stateLocked } from "../permission.ts"
@@ -13,7 +14,6 @@ const description = "alcides: a put under way"
 // Milliseconds.
 const longestWait = 60_000
 const longestPause = 1_000
-const momentAgo = 2_000
 // Seconds; the server may give less, and then that counts.
 const ownTtl = 60
 
@@ -25,8 +25,6 @@ export interface WriteGuard {
   readonly signal: AbortSignal
   /** Asks the server whether every lease is still held, and extends them. Throws `lease-lost`. */
   confirm(): Promise<void>
-  /** As `confirm`, unless that was a moment ago. */
-  confirmRecently(): Promise<void>
   end(): Promise<void>
 }
 
@@ -38,53 +36,41 @@ export type Guarding = {
 }
 
 /**
- * Takes the lock of a state file, beside the lease given and its parents; when that lease is the lock's own, it is enough.
+ * Takes the lock of a state file, beside the lease given and its parents; when one of these is the lock's own, that is enough.
  * Throws `state-locked` and `lease-lost`.
  */
 export async function guardWrite(options: Guarding): Promise<WriteGuard> {
   const { name, lease, locks } = options
-  const lock = stateLock(name)
-  const given = lease === undefined ? undefined : locks.known(lease.id)
-  if (lease !== undefined && given?.lock === lock && given.exclusive) {
-    await locks.confirm(lease.id)
-    // Who gave the lease renews it.
-    return guardUnder(lease.id, {
+  const line = lease === undefined ? [] : lineage(lease.id, locks)
+  if (lease !== undefined && line.some(({ lock, exclusive }) => lock === stateLock(name) && exclusive)) {
+    // Who gave the leases renews them and ends them.
+    return {
+      lease: lease.id,
       signal: new AbortController().signal,
-      ask: () => locks.confirm(lease.id),
+      async confirm() {
+        for (const { id } of line) await locks.confirm(id)
+      },
       end: async () => {},
-    })
+    }
   }
   const { own, since } = await takeLock(options)
   const held = keepRenewing({ store: locks, lease: own, ttl: ownTtl, since, log: silentLog, atOnce: false })
-  return guardUnder(own.id, {
+  return {
+    lease: own.id,
     signal: held.signal,
-    async ask() {
+    async confirm() {
       held.signal.throwIfAborted()
       await locks.confirm(own.id)
       if (lease !== undefined) await locks.confirm(lease.id)
     },
     end: () => held.release(),
-  })
+  }
 }
 
-function guardUnder(
-  lease: string,
-  {
-    signal,
-    ask,
-    end,
-  }: { readonly signal: AbortSignal; readonly ask: () => Promise<void>; readonly end: () => Promise<void> },
-): WriteGuard {
-  let asked = performance.now()
-  const confirm = async (): Promise<void> => {
-    const since = performance.now()
-    await ask()
-    asked = since
-  }
-  const confirmRecently = async (): Promise<void> => {
-    if (performance.now() - asked > momentAgo) await confirm()
-  }
-  return { lease, signal, confirm, confirmRecently, end }
+/** The lease, its parent, and so on, as far as they were granted to this program. */
+function lineage(leaseId: string, locks: HerculesLocks): readonly Lease[] {
+  const lease = locks.known(leaseId)
+  return lease === undefined ? [] : [lease, ...(lease.parent === undefined ? [] : lineage(lease.parent, locks))]
 }
 
 async function takeLock({
@@ -101,21 +87,30 @@ async function takeLock({
     ttl: ownTtl,
     idempotencyKey: randomUUID(),
     ...(lease !== undefined && { parent: lease.id }),
-    queue: true,
+    queue: false,
   }
   const end = performance.now() + longestWait
   try {
     for (let turn = 0; ; turn += 1) {
       const since = performance.now()
-      const answer = await locks.acquire(request)
+      // A place in a queue is only for who stays.
+      const answer = await locks.acquire({ ...request, queue: turn > 0 })
       if (answer.outcome === "acquired") return { own: answer.lease, since }
-      const holder =
-        answer.by.find((other) => other.description !== description) ?? (since > end ? answer.by[0] : undefined)
+      const holder = answer.by.find((other) => other.description !== description)
       if (holder !== undefined) throw stateLocked(name, holder)
+      if (since > end) throw tooManyPuts(name)
       await sleep(Math.min(longestPause, 50 * 1.5 ** turn) * (0.5 + Math.random() / 2))
     }
   } catch (error) {
     await locks.withdraw(request.lock, request.idempotencyKey).catch(() => {})
     throw error
   }
+}
+
+function tooManyPuts(name: string): AlcidesError {
+  return new AlcidesError({
+    code: "store-busy",
+    message: `others put ${JSON.stringify(name)} all the time, and this put had no turn for ${longestWait / 1000} seconds`,
+    hint: "try again when fewer programs write at the same time; nothing was changed",
+  })
 }

@@ -56,7 +56,6 @@ export function taskFiles(options: TaskOptions): StateFiles {
       try {
         const spooled = await spool(content)
         try {
-          await guard.confirmRecently()
           return await writeOnTop(client, { name, base, guard, spooled, isClear: !inClear && encrypted === undefined })
         } finally {
           await spooled.remove()

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import { extensionHeaders } from "../hercules/api.ts"
+import { leaseLost } from "../failures.ts"
 import type { WriteGuard } from "./hercules-guard.ts"
 import type { Call, HerculesClient } from "./hercules-http.ts"
 import { withPatience } from "./hercules-patience.ts"
@@ -36,8 +37,13 @@ export async function upload({ client, path, guard, spooled, base, landed }: Upl
     },
     body: spooled,
     signal: guard.signal,
-    onRefusal: knownRefusal,
+    onRefusal: (refusal) =>
+      knownRefusal(refusal) ??
+      // Of a server that looks at the lease itself.
+      (refusal.status === 409 ? leaseLost({ lease: guard.lease, why: refusal.said }) : undefined),
   }
+  // The content may have been long in coming.
+  await guard.confirm()
   let isUnsure = false
   try {
     return await withPatience<Uploaded>(async () => {

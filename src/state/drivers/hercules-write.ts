@@ -34,8 +34,6 @@ export async function writeState(write: StateWrite): Promise<StateVersion> {
   try {
     const spooled = await spool(await write.content())
     try {
-      // The content may have been long in coming.
-      await guard.confirmRecently()
       return await writeOnTop(write, { guard, spooled })
     } finally {
       await spooled.remove()

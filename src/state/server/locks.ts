@@ -27,8 +27,9 @@ export async function acquireLock({
   service,
 }: ProjectCall): Promise<void> {
   const { description, exclusive, parent, idempotencyKey } = await jsonOf({ request, response }, acquireRequestSchema)
+  const lock = params["name"] ?? ""
   const answer = await store.acquire({
-    lock: params["name"] ?? "",
+    lock,
     exclusive,
     description,
     holder: { by: token.name },
@@ -39,6 +40,9 @@ export async function acquireLock({
       idempotencyKey !== null && isQueued(request.headers[extensionHeaders.queue], () => service.asked(idempotencyKey)),
   })
   if (answer.outcome === "acquired") service.leases.add(answer.lease.id, project)
+  // Who asked before and does not wait any more would keep the others out.
+  else if (idempotencyKey !== null && request.headers[extensionHeaders.queue] === "false")
+    await store.withdraw(lock, idempotencyKey)
   const told: AcquireResponse =
     answer.outcome === "acquired"
       ? { tag: "Acquired", contents: acquired(answer.lease) }
