@@ -100,12 +100,16 @@ export async function main(typed: readonly string[], world: World): Promise<numb
   const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
   const io: Io = {
     cwd: world.cwd,
-    stdout: world.stdout,
-    stderr: world.stderr,
     signal: world.signal,
-    // Opening it takes milliseconds, and few commands read it.
+    // Node opens a standard stream when it is asked for, which takes milliseconds.
     get stdin() {
       return world.stdin
+    },
+    get stdout() {
+      return world.stdout
+    },
+    get stderr() {
+      return world.stderr
     },
     env: flags.includes("--no-color") ? { ...world.env, NO_COLOR: "1" } : world.env,
     redactor: createRedactor(),
@@ -113,10 +117,10 @@ export async function main(typed: readonly string[], world: World): Promise<numb
   }
   let program: CommandUnknownOpts | undefined
   try {
-    program = await createProgram(
-      io,
-      args.filter((arg) => !arg.startsWith("-")),
-    )
+    program = await createProgram(io, {
+      words: args.filter((arg) => !arg.startsWith("-")),
+      help: flags.some((flag) => flag === "--help" || flag === "-h"),
+    })
     if (args.length === 0) program.outputHelp()
     else await program.parseAsync(args, { from: "user" })
     return exitCode

@@ -20,9 +20,12 @@ export async function start(args: readonly string[]): Promise<void> {
       )
     })
   }
-  tolerateClosed(process.stdout, end)
-  tolerateClosed(process.stderr, end)
-  const { stdout, stderr } = process
+  const opened = new Set<Writable>()
+  const open = (stream: Writable): Writable => {
+    if (!opened.has(stream)) tolerateClosed(stream, end)
+    opened.add(stream)
+    return stream
+  }
   const env = { ...process.env }
   // The key to all state is ours alone, and libraries start programs with what is left here.
   delete process.env["ALCIDES_AGE_IDENTITY"]
@@ -32,11 +35,15 @@ export async function start(args: readonly string[]): Promise<void> {
     get stdin() {
       return process.stdin
     },
-    stdout,
-    stderr,
+    get stdout() {
+      return open(process.stdout)
+    },
+    get stderr() {
+      return open(process.stderr)
+    },
     signal: stop.signal,
   })
-  await Promise.all([flushed(stdout), flushed(stderr)])
+  await Promise.all([...opened].map(flushed))
   // An open standard input or a kept-alive connection must not hold the process any longer.
   end(code === Exit.failed && received !== undefined ? codeOf(received) : code)
 }

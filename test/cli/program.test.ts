@@ -120,7 +120,7 @@ describe("failures", () => {
 })
 
 it("loads nothing but the command that was typed", async () => {
-  const program = await createProgram(quiet(), ["lock"])
+  const program = await createProgram(quiet(), { words: ["lock"], help: true })
   const loaded = program.commands.filter((command) => command.commands.length > 0).map((command) => command.name())
   expect(loaded).toEqual(["lock"])
 })

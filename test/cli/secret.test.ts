@@ -37,7 +37,7 @@ async function failureOf(args: readonly string[], input = ""): Promise<unknown> 
     redactor: createRedactor(),
     exit: () => {},
   }
-  const program = await createProgram(io, ["secret"])
+  const program = await createProgram(io, { words: ["secret"], help: false })
   return program.parseAsync(["secret", ...args], { from: "user" }).then(
     () => undefined,
     (error: unknown) => error,

@@ -1,8 +1,7 @@
 import { Command } from "@commander-js/extra-typings"
 import { resolve } from "node:path"
-import { pipeline } from "node:stream/promises"
 import { absentState } from "./absent.ts"
-import { removeWhole, writeWhole } from "./output.ts"
+import { removeWhole, writeTo, writeWhole } from "./output.ts"
 import { nameOption, versionArgument } from "./options.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
@@ -36,6 +35,6 @@ export const getCommand = (io: Io) =>
         return
       }
       const { content } = found
-      if (file === "-") await pipeline(content, io.stdout, { end: false, signal: io.signal })
+      if (file === "-") await writeTo(io.stdout, { content, signal: io.signal })
       else await writeWhole(resolve(io.cwd, file), { content, signal: io.signal })
     })

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { createWriteStream } from "node:fs"
 import { open, realpath, rename, rm, stat, writeFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
+import type { Writable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError, usageError } from "../../errors.ts"
 import { isSystemError, reasonOf } from "./file-error.ts"
@@ -32,6 +33,22 @@ export async function writeWhole(file: string, output: Output): Promise<void> {
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     throw asFileError(error, file)
+  }
+}
+
+/** Writes to a stream that stays open, such as the standard output. `pipeline` does the same, and takes two milliseconds to begin. */
+export async function writeTo(stream: Writable, { content, signal }: Output): Promise<void> {
+  for await (const chunk of content) {
+    signal.throwIfAborted()
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => reject(signal.reason)
+      signal.addEventListener("abort", abort, { once: true })
+      stream.write(chunk, (error) => {
+        signal.removeEventListener("abort", abort)
+        if (error == null) resolve()
+        else reject(error)
+      })
+    })
   }
 }
 
