@@ -17,10 +17,14 @@ export interface Patience {
 export function patience(): Patience {
   const started = performance.now()
   let attempts = 0
+  // What fails for one reason and then for another has not failed twice for the second.
+  const failed = new Map<string, number>()
   return {
     async another(failure) {
       attempts += 1
-      if (attempts >= Math.min(mostAttempts, attemptsFor(failure))) return false
+      const times = (failed.get(failure.code) ?? 0) + 1
+      failed.set(failure.code, times)
+      if (attempts >= mostAttempts || times >= attemptsFor(failure)) return false
       const jittered = Math.random() * Math.min(longestPause, firstPause * 2 ** (attempts - 1))
       const pause = failure.retryAfter ?? jittered
       if (performance.now() - started + pause > deadline) return false
