@@ -1,15 +1,16 @@
 import { once } from "node:events"
 import { Command } from "@commander-js/extra-typings"
+import { AlcidesError } from "../../errors.ts"
 import { createLog } from "../../log.ts"
 import { projectOf } from "../../pipeline/project.ts"
 import { parseRemoteUrl } from "../../pipeline/remote-url.ts"
-import { formatProject } from "../../state/names.ts"
-import { openObjects } from "../../state/open.ts"
-import type { Project } from "../../state/store.ts"
+import type { ObjectStore } from "../../state/objects.ts"
+import { openObjects, openStore } from "../../state/open.ts"
+import type { Project, StateStore } from "../../state/store.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
-import { chosenStore, openProjectStore, storeOption } from "../store-options.ts"
+import { chosenStore, identityOption, recipientOption, storeOption } from "../store-options.ts"
 import { allowedTokens } from "./tokens.ts"
 
 export const serveStateCommand = (io: Io) =>
@@ -21,6 +22,8 @@ export const serveStateCommand = (io: Io) =>
     .option("--tokens <file>", "who may do what; `alcides serve token` makes the entries")
     .addOption(projectOption())
     .addOption(storeOption())
+    .addOption(recipientOption())
+    .addOption(identityOption())
     .option("--json", "the address as an object on the standard output")
     .addHelpText(
       "after",
@@ -29,20 +32,22 @@ export const serveStateCommand = (io: Io) =>
         "ALCIDES_SERVE_TOKEN=$(openssl rand -hex 32) alcides serve state --listen 127.0.0.1:8080",
       ),
     )
-    .action(async ({ listen, tokens: file, json, project: flag, store }) => {
+    .action(async ({ listen, tokens: file, json, project: flag, ...where }) => {
       const tokens = await allowedTokens(io, {
         file,
-        project: async () => (await chosenStore(io, { project: flag, store })).project,
+        project: async () => (await chosenStore(io, { ...where, project: flag, contents: "none" })).project,
       })
-      const { url } = await chosenStore(io, { project: anyProject, store })
-      // Whatever is wrong with the URL is told now, and not to those who ask later.
-      await openProjectStore(io, { project: anyProject, store: url })
+      // The store and its keys are the same for all projects.
+      const { url, encryption } = await chosenStore(io, { ...where, project: "any/any/any" })
+      const open = (project: Project): Promise<StateStore> => openStore(url, project, { env: io.env, encryption })
+      // What is wrong with the URL is told now, and not to those who ask later.
+      await open({ site: "any", owner: "any", name: "any" })
       const log = createLog({ stream: io.stderr, redact: (line) => io.redactor.redact(line) })
       const { startStateServer } = await import("../../state/server/server.ts")
       const server = await startStateServer({
         listen,
         tokens,
-        store: (project) => openProjectStore(io, { project: formatProject(project), store: url }),
+        store: open,
         projectOfUrl,
         projectOfLease: leaseFinder(io, url),
         log,
@@ -53,18 +58,21 @@ export const serveStateCommand = (io: Io) =>
       await server.close()
     })
 
-// The store is one for all projects.
-const anyProject = "any/any/any"
-
 function projectOfUrl(url: string): Project | undefined {
   const remote = parseRemoteUrl(url)
   return remote === undefined ? undefined : projectOf(remote)
 }
 
 function leaseFinder({ env }: Io, url: string): (leaseId: string) => Promise<Project | undefined> {
-  let opened: ReturnType<typeof openObjects> | undefined
+  let opened: Promise<ObjectStore | undefined> | undefined
   return async (leaseId) => {
     const { projectOfLease } = await import("../../state/lease-project.ts")
-    return projectOfLease(await (opened ??= openObjects(url, { env })), leaseId)
+    const objects = await (opened ??= openObjects(url, { env }).catch(unlessServer))
+    return objects === undefined ? undefined : projectOfLease(objects, leaseId)
   }
+}
+
+// What is a server itself does not show whose lease is whose.
+function unlessServer(error: unknown): undefined {
+  if (!(error instanceof AlcidesError) || error.code !== "store-unsupported") throw error
 }

@@ -75,10 +75,10 @@ const statuses: Readonly<Record<string, number>> = {
   "state-encryption-expected": 409,
   "lease-lost": 404,
   "store-full": 507,
-  // Trying again does not mend these.
   "store-damaged": 500,
-  "store-format-unknown": 500,
-  "store-url-invalid": 500,
+  // Which clients do not try again.
+  "store-unsupported": 501,
+  "store-format-unknown": 501,
 }
 
 function write(

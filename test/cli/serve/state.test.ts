@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import * as z from "zod/mini"
 import { openStore } from "../../../src/state/open.ts"
 import { hashToken } from "../../../src/state/server/tokens.ts"
+import { keyPair } from "../../state/support/age.ts"
 import { textOf } from "../../state/support/content.ts"
 import { buildCli, type BuiltCli, type RunningCli } from "../../support/built-cli.ts"
 import { freePorts } from "../../support/free-ports.ts"
@@ -47,7 +48,10 @@ async function start(
 ): Promise<{ readonly running: RunningCli; readonly url: string }> {
   const running = cli.start(["serve", "state", "--listen", listen, "--json", ...args], { env, cwd: folder })
   if (running.child.stdout === null) throw new Error("no output")
-  const [line] = await once(running.child.stdout, "data")
+  const failed = running.ended.then(({ stderr }) => Promise.reject(new Error(stderr)))
+  const [line] = await Promise.race([once(running.child.stdout, "data"), failed])
+  // It will end sooner or later.
+  failed.catch(() => {})
   return { running, url: z.object({ url: z.string() }).parse(JSON.parse(String(line))).url }
 }
 
@@ -114,6 +118,32 @@ describe("the server, as a process", () => {
     expect(await key.json()).toMatchObject({ siteName: "github", ownerName: "neat-org", repoName: "neat-repo" })
     running.child.kill("SIGTERM")
     expect(await running.ended).toMatchObject({ exit: 0, stderr: "" })
+  })
+
+  test("encrypts and decrypts for its clients, who see what is clear", async () => {
+    const { identity, recipient } = await keyPair()
+    await writeFile(join(folder, "key"), identity, { mode: 0o600 })
+    const { running, url } = await start(await anyPort(), "--recipient", recipient, "--identity", "key")
+    const content = "a private key ".repeat(20_000)
+    await fetch(url + state, { method: "PUT", body: content, headers: { authorization } })
+    const got = await fetch(url + state, { headers: { authorization } })
+    expect(got.headers.get("content-length")).toBe(String(content.length))
+    expect((await got.text()) === content).toBe(true)
+    const [version] = (await (await store()).history("db.json")) ?? []
+    expect(version?.encrypted?.recipients).toEqual([recipient])
+    running.child.kill("SIGTERM")
+    await running.ended
+
+    const plain = await start(await anyPort())
+    const put = await fetch(plain.url + state, { method: "PUT", body: content, headers: { authorization } })
+    expect([put.status, await put.json()]).toEqual([
+      409,
+      expect.objectContaining({ code: "state-encryption-expected" }),
+    ])
+    const read = await fetch(plain.url + state, { headers: { authorization } })
+    expect([read.status, await read.json()]).toEqual([500, expect.objectContaining({ code: "state-identity-missing" })])
+    plain.running.child.kill("SIGTERM")
+    expect((await plain.running.ended).exit).toBe(0)
   })
 
   test("finishes a put when it is told to end, and takes its socket away", async () => {

@@ -4,14 +4,17 @@ import { request as httpRequest, type ClientRequest } from "node:http"
 import { once } from "node:events"
 import { connect } from "node:net"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { setTimeout as sleep } from "node:timers/promises"
 import { describe, expect, test } from "vitest"
 import * as z from "zod/mini"
 import { AlcidesError } from "../../../src/errors.ts"
 import { projectStateSchema } from "../../../src/state/hercules/api.ts"
 import { stateLock } from "../../../src/state/names.ts"
+import { openStore } from "../../../src/state/open.ts"
 import { projectId } from "../../../src/state/server/projects.ts"
-import type { StateRead, StateStore } from "../../../src/state/store.ts"
+import type { StateStore } from "../../../src/state/store.ts"
+import { encryptionFor, keyPair } from "../support/age.ts"
 import { bytes } from "../support/content.ts"
 import { repo, repoPath, secrets, served, type Served } from "../support/state-server.ts"
 
@@ -292,6 +295,7 @@ describe("what the store says", () => {
     ["store-denied", 503],
     ["store-full", 507],
     ["store-damaged", 500],
+    ["store-unsupported", 501],
   ])("of its own troubles is never that something is absent: %s is %d", async (code, status) => {
     const failing = (): Promise<never> =>
       Promise.reject(new AlcidesError({ code, message: "the disk is tired", hint: "let it rest" }))
@@ -334,23 +338,14 @@ describe("what the store says", () => {
 })
 
 describe("encrypted content", () => {
-  // A store as an encrypting one answers: sizes and hashes are of what is stored, the content is clear.
-  const encrypting = async (store: StateStore, clear: string): Promise<StateStore> => ({
-    ...store,
-    async get(name, options): Promise<StateRead | undefined> {
-      const read = await store.get(name, options)
-      if (read === undefined) return undefined
-      return { version: { ...read.version, encrypted: { recipients: ["age1x"] } }, content: bytes(clear, 65_536) }
-    },
-    history: async (name) =>
-      (await store.history(name))?.map((version) => ({ ...version, encrypted: { recipients: ["age1x"] } })),
-  })
-
   test.each([0, 5, 3_000_000])("has the length of what is clear: %d bytes", async (length) => {
-    const { store } = await served()
-    await store.put("db.json", bytes("stored otherwise"), { base: "absent", writer: { by: "carol" } })
+    const { folder } = await served()
+    const pair = await keyPair()
+    const encryption = await encryptionFor({ recipients: [pair], identities: [pair] })
+    const url = pathToFileURL(join(folder, "store")).href
+    const { request } = await served({ store: (project) => openStore(url, project, { encryption }) })
     const clear = "c".repeat(length)
-    const { request } = await served({ store: () => encrypting(store, clear) })
+    expect((await put(request, clear)).status).toBe(200)
     const got = await request(path)
     expect(got.headers.get("content-length")).toBe(String(length))
     expect((await got.text()) === clear).toBe(true)
