@@ -28,9 +28,11 @@ export type Renewing = {
 }
 
 /** Renews a lease in the background, at least three times in its life, and says when it cannot be counted on any more. */
-export function keepRenewing({ store, lease: first, ttl, every = ttl / 3, since, log, atOnce }: Renewing): HeldLease {
+export function keepRenewing({ store, lease: first, since, log, atOnce, ...asked }: Renewing): HeldLease {
   const controller = new AbortController()
-  const pause = Math.min(every, ttl / 3) * 1000
+  // A store that decides by itself how long a lease lasts may give less than was asked for.
+  const ttl = Math.min(asked.ttl, (Date.parse(first.expires) - Date.parse(first.acquired)) / 1000)
+  const pause = Math.min(asked.every ?? ttl / 3, ttl / 3) * 1000
   let lease = first
   let ended: Promise<void> | undefined
   let renewal: NodeJS.Timeout | undefined

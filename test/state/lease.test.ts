@@ -133,6 +133,20 @@ test("renews in the background, also one that a repeated request got back", asyn
   await again.release()
 })
 
+test("renews often enough for a store that gives less time than was asked for", async () => {
+  const store = await fresh()
+  const brief = {
+    ...store,
+    acquire: (asked) => store.acquire({ ...asked, ttl: 0.6 }),
+    renew: (id) => store.renew(id, { ttl: 0.6 }),
+  } satisfies StateStore
+  const held = await holdLease(brief, { ...request, ttl: 3600 }, now)
+  await sleep(1000)
+  expect(held.signal.aborted).toBe(false)
+  await store.renew(held.lease.id, { ttl: 1 })
+  await held.release()
+})
+
 test("says at once when the lease was broken", async () => {
   const store = await fresh()
   const held = await holdLease(store, { ...request, ttl: 0.6 }, now)

@@ -80,7 +80,8 @@ export function herculesLocks({
       holder: request.holder,
       ...(parent !== undefined && { parent }),
       token: noToken,
-      acquired: new Date(now).toISOString(),
+      // The server tells whole seconds: from the end of this one on, a lease is never thought to last longer than it does.
+      acquired: new Date(now + 999).toISOString(),
       expires,
     }
     granted.set(leaseId, lease)
