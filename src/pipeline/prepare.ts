@@ -14,7 +14,7 @@ import { loadPipeline, pipelineFailed } from "./load.ts"
 import type { Pipeline, PipelineSettings } from "./pipeline.ts"
 import { namedProject, projectOf } from "./project.ts"
 import { dueJobs, type DueJob } from "./schedule.ts"
-import { recipientsIn } from "./settings.ts"
+import { recipientsIn } from "./recipients.ts"
 import { findEffect, flattenPipeline, type BuildNode, type EffectNode, type FlatPipeline, type Job } from "./tree.ts"
 
 export type PrepareOptions = {

@@ -1,6 +1,5 @@
 import { usageError } from "../errors.ts"
 import * as z from "../schema.ts"
-import type { AgeKey } from "../state/age-keys.ts"
 
 export type PipelineSettings = {
   /** The state store's URL, unless `--store` or ALCIDES_STATE names another. */
@@ -30,12 +29,4 @@ export function checkSettings(settings: PipelineSettings): PipelineSettings {
     message: `the settings of the pipeline${[...(issue?.path ?? []).map((key) => `.${String(key)}`), ": ", issue?.message ?? ""].join("")}`,
     hint: 'write pipeline(…, { store: "s3://…", encryption: { recipients: ["age1…"] } })',
   })
-}
-
-/** The recipients that the settings name; `file` is the pipeline file, for messages. */
-export function recipientsIn({ encryption }: PipelineSettings, file: string): readonly AgeKey[] {
-  return (encryption?.recipients ?? []).map((text, index) => ({
-    text,
-    where: `${file}: encryption.recipients[${index}]`,
-  }))
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises"
+import { mkdir, readFile, readdir, stat, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
@@ -22,6 +22,14 @@ test("what is built imports declared dependencies only", async () => {
     (specifier) => !(packageOf(specifier) in manifest.dependencies),
   )
   expect(undeclared).toEqual([])
+})
+
+test("a start is one file, and no bigger than it has to be", async () => {
+  const chunks = join(copy.path, "dist", "chunks")
+  const [start = "", ...more] = (await readdir(chunks)).filter((name) => name.startsWith("start-"))
+  expect(more).toEqual([])
+  // A module that all commands import by mistake shows here; each 20 KB cost every command a millisecond.
+  expect((await stat(join(chunks, start))).size).toBeLessThan(130_000)
 })
 
 test("the types of the package import declared dependencies only", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { pipeline } from "../../src/pipeline/pipeline.ts"
-import { checkSettings, recipientsIn } from "../../src/pipeline/settings.ts"
+import { recipientsIn } from "../../src/pipeline/recipients.ts"
+import { checkSettings } from "../../src/pipeline/settings.ts"
 
 test.each([
   [{ encryption: { recipients: [] } }, "the settings of the pipeline.encryption.recipients: "],
