@@ -50,7 +50,9 @@ test.each([
 })
 
 test("the hint names the drivers that there are", async () => {
-  await expect(openStore("ftp://x", project)).rejects.toMatchObject({ hint: "this version opens: file:, s3:, hercules:" })
+  await expect(openStore("ftp://x", project)).rejects.toMatchObject({
+    hint: "this version opens: file:, s3:, hercules:",
+  })
 })
 
 test("a server with rules of its own is no storage", async () => {
