@@ -17,7 +17,7 @@ export const pullCommand = (io: Io) =>
     .option("--json", "an array with an object for each state file: name, copied versions, bytes, versions")
     .addHelpText("after", examples("alcides state pull --to backup", "alcides state list --store file:backup"))
     .action(async ({ to, wait, json, ...where }) => {
-      const { url, project } = await chosenStore(io, where)
+      const { url, project } = await chosenStore(io, { ...where, contents: "none" })
       await runCopy(io, {
         from: await openObjects(url, { env: io.env }),
         to: await openObjects(copyUrl(io, to), { env: io.env }),

@@ -22,7 +22,7 @@ export const pushCommand = (io: Io) =>
       examples("alcides state push --from backup", "alcides state push --from s3://bucket/prefix --store file:state"),
     )
     .action(async ({ from, wait, json, ...where }) => {
-      const { url, project } = await chosenStore(io, where)
+      const { url, project } = await chosenStore(io, { ...where, contents: "none" })
       await runCopy(io, {
         from: await openObjects(existing(copyUrl(io, from)), { env: io.env }),
         to: await openObjects(url, { env: io.env }),
