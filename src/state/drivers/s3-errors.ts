@@ -1,8 +1,8 @@
-import { AlcidesError, messageOf } from "../../errors.ts"
+import { AlcidesError, Exit, messageOf, type ErrorDetails } from "../../errors.ts"
 import { isUnreachable, type Failure, type Step } from "./s3-failures.ts"
 import type { S3Place } from "./s3-url.ts"
 
-type Told = { readonly code: string; readonly message: string; readonly hint: string }
+type Told = Pick<ErrorDetails, "code" | "message" | "hint" | "exit">
 
 /** What a failure means to a person. */
 export function storeError({
@@ -34,6 +34,7 @@ function tell({
       code: "store-credentials-missing",
       message: `no credentials for the state store s3://${bucket} were found`,
       hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or give the machine a role",
+      exit: Exit.usage,
     }
   }
   if (status === undefined && messageOf(cause).startsWith("Region is missing")) {
