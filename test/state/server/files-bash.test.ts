@@ -6,7 +6,8 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest"
 import { AlcidesError } from "../../../src/errors.ts"
 import { runBashEffect, type BashResult } from "../../support/bash-client.ts"
 import { bytes, textOf } from "../support/content.ts"
-import { secrets, served, type Served } from "../support/state-server.ts"
+import { s3Storage } from "../support/s3-storage.ts"
+import { repo, secrets, served, type Served } from "../support/state-server.ts"
 
 let cwd: string
 beforeEach(async () => {
@@ -37,9 +38,17 @@ const overSocket = async (): Promise<Served> => {
   }
 }
 
+const overBucket = async (): Promise<Served> => {
+  const storage = await s3Storage()
+  onTestFinished(() => storage.remove())
+  const store = await storage.open(repo)
+  return { ...(await served({ store: storage.open })), store }
+}
+
 describe.each([
   ["a port", () => served()],
   ["a socket", overSocket],
+  ["a port, with S3 behind it", overBucket],
 ])("a bash effect for Hercules CI, over %s", (_, open) => {
   test("gets, changes and puts its state", async () => {
     const all = await open()
