@@ -59,6 +59,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./state/prune.ts")).pruneCommand,
   },
   {
+    name: "rekey",
+    summary: "encrypt every kept version anew, for other recipients",
+    load: async () => (await import("./state/rekey.ts")).rekeyCommand,
+  },
+  {
     name: "pull",
     summary: "copy the whole project into another store, and verify it there",
     load: async () => (await import("./state/pull.ts")).pullCommand,

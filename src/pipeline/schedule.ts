@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers"
 import { AlcidesError, usageError } from "../errors.ts"
 import * as z from "../schema.ts"
 import type { StateStore, Writer } from "../state/store.ts"
+import { scheduleName } from "./record-names.ts"
 import type { Job } from "./tree.ts"
 import { lastDue } from "./when.ts"
 
@@ -29,7 +30,7 @@ export async function dueJobs(
     jobs.map(async (job): Promise<readonly DueJob[]> => {
       const moment = job.when === undefined ? undefined : lastDue(job.when, now)
       if (moment === undefined) return []
-      const name = recordName(job)
+      const name = scheduleName(job.name)
       const read = await store.get(name)
       const base = read?.version.version ?? "absent"
       const since =
@@ -50,7 +51,7 @@ export async function claimDue(
   const record = `${JSON.stringify({ format: 1, ranFor: moment.toISOString() })}\n`
   try {
     const message = `scheduled for ${moment.toISOString()}`
-    await store.put(recordName(job), Readable.from([Buffer.from(record)]), {
+    await store.put(scheduleName(job.name), Readable.from([Buffer.from(record)]), {
       base,
       writer,
       message,
@@ -62,10 +63,6 @@ export async function claimDue(
     if (error instanceof AlcidesError && error.code === "state-conflict") return false
     throw error
   }
-}
-
-function recordName({ name }: Job): string {
-  return `alcides.schedule.${name}.json`
 }
 
 function parseRan(name: string, content: string): string {

@@ -34,6 +34,22 @@ export async function* verified(
   if (held !== undefined) yield held
 }
 
+/** Passes content on, and tells its sha256 when all of it has passed. */
+export function hashed(content: AsyncIterable<Uint8Array>): {
+  readonly content: AsyncIterable<Uint8Array>
+  /** Hexadecimal. */
+  sha256(): string
+} {
+  const hash = createHash("sha256")
+  const passed = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of content) {
+      hash.update(chunk)
+      yield chunk
+    }
+  }
+  return { content: passed(), sha256: () => hash.copy().digest("hex") }
+}
+
 /** The store lists this version, but its content is gone. */
 export function contentMissing(where: string): AlcidesError {
   return contentDamaged({ code: "state-content-missing", message: `the store lists ${where}, but its content is gone` })

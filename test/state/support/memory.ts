@@ -1,3 +1,4 @@
+import { createHash, randomUUID } from "node:crypto"
 import type { ObjectStore } from "../../../src/state/objects.ts"
 
 export type MemoryOptions = {
@@ -6,10 +7,10 @@ export type MemoryOptions = {
   readonly clock?: () => number
 }
 
-/** The records of a driver in memory. Of blobs it keeps the names alone. */
+/** A driver in memory, without the folders of a real one. */
 export function memoryObjects({ onSwap, clock = () => 0 }: MemoryOptions = {}): ObjectStore {
   const records = new Map<string, string>()
-  const none = (): Promise<never> => Promise.reject(new Error("no blobs here"))
+  const blobs = new Map<string, { readonly content: Buffer; readonly modified: number }>()
   let landedOnce = false
   return {
     url: "memory:",
@@ -25,10 +26,27 @@ export function memoryObjects({ onSwap, clock = () => 0 }: MemoryOptions = {}): 
       return verdict === undefined ? text : undefined
     },
     children: async () => [],
-    writeBlob: async (_, { stem }) => ({ name: `${stem}-blob`, size: 0, sha256: "" }),
-    readBlob: none,
-    blobs: none,
-    removeBlob: none,
+    writeBlob: async (folder, { stem, content: given }) => {
+      const chunks = []
+      for await (const chunk of given) chunks.push(chunk)
+      const content = Buffer.concat(chunks)
+      const name = `${stem}-${randomUUID()}`
+      blobs.set(`${folder}/${name}`, { content, modified: clock() })
+      return { name, size: content.byteLength, sha256: createHash("sha256").update(content).digest("hex") }
+    },
+    readBlob: async (folder, name) => {
+      const found = blobs.get(`${folder}/${name}`)
+      return found === undefined ? undefined : once(found.content)
+    },
+    blobs: async (folder) =>
+      Array.from(blobs, ([path, { modified }]) => ({ path, modified }))
+        .filter(({ path }) => path.startsWith(`${folder}/`))
+        .map(({ path, modified }) => ({ name: path.slice(folder.length + 1), modified })),
+    removeBlob: async (folder, name) => void blobs.delete(`${folder}/${name}`),
     now: async () => clock(),
   }
+}
+
+async function* once(content: Buffer): AsyncGenerator<Uint8Array> {
+  yield content
 }
