@@ -18,7 +18,7 @@ export type SharedCeph = { readonly socket: string; close(): Promise<void> }
 
 /** Listens for test files that want Ceph. With `root`, for the Ceph that is unpacked there. */
 export async function shareCeph({ root }: { readonly root?: string | undefined } = {}): Promise<SharedCeph> {
-  const folder = await mkdtemp(join(tmpdir(), "alcides-ceph-socket-"))
+  const folder = await mkdtemp(join(tmpdir(), `alcides-ceph-${process.pid}-socket-`))
   const socket = join(folder, "socket")
   let ceph: Promise<Ceph> | undefined
   const answer = async (): Promise<unknown> => {
