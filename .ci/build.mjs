@@ -38,11 +38,9 @@ const { output } = await build({
     codeSplitting: {
       includeDependenciesRecursively: false,
       groups: [
-        chunkOf("start", {
-          roots: sources("cli/start.ts", "cli/state.ts", "cli/state/get.ts"),
-          except: sources("version.ts"),
-          priority: 2,
-        }),
+        // What the command shares with the library must not be in the command's own file: to import it would run the command.
+        chunkOf("version", { roots: sources("version.ts"), priority: 3 }),
+        chunkOf("start", { roots: sources("cli/start.ts", "cli/state.ts", "cli/state/get.ts"), priority: 2 }),
         chunkOf("exec", { roots: sources("exec.ts"), priority: 1 }),
         chunkOf("zod", { roots: sources("schema.ts"), priority: 1 }),
         chunkOf("engine", { roots: sources("index.ts", "cli/run.ts"), except: sources("index.ts", "cli/run.ts") }),

@@ -31,8 +31,8 @@ export const commanderStartsNothing = {
 }
 
 /**
- * A chunk of the given modules and of everything that they import statically; `except` what is needed without it. Of chunks that
- * share a module, the one with the higher priority has it.
+ * A chunk of the given modules and of everything that they import statically, except what is an entry or a chunk by itself. Of chunks
+ * that share a module, the one with the higher priority has it.
  */
 export function chunkOf(name, { roots, except = [], priority = 0 }) {
   let reached

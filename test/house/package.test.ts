@@ -65,6 +65,13 @@ test("the packed package passes publint, and holds nothing but what is built", a
   expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
 })
 
+test.each(["index", "effects", "testing"])("to import dist/%s.js does nothing but that", (name) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(copy.path, `dist/${name}.js`)], {
+    encoding: "utf8",
+  })
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" })
+})
+
 test("a project that installs the package compiles against its types, and runs", async () => {
   const user = join(copy.path, "user")
   await mkdir(join(user, "node_modules"), { recursive: true })
