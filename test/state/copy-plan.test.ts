@@ -76,6 +76,9 @@ describe("a copy", () => {
       { pinned: pin },
       { pinned: pin },
     ])
+    const other = { ...pin, by: "carol" }
+    const both = planCopy({ source: pinVersion(source, { version: 1, pin: other }), target: pinnedThere, at })
+    expect(both).toMatchObject({ kept: [{ pinned: pin }, {}], isDone: true })
   })
 
   it("leaves a content that was encrypted anew on one side as it is on the other", () => {

@@ -144,6 +144,54 @@ describe("pruneState", () => {
   })
 })
 
+test("whoever reads while others put and prune gets the whole of some version", async () => {
+  const { url, remove } = await fileStorage()
+  onTestFinished(remove)
+  const open = (): StateStore => createStateStore({ objects: openFileStore(url), project })
+  const text = (count: number): string => `${count} `.repeat(500)
+  await open().put(name, bytes(text(0), 1000), { base: "absent", writer })
+  const done = new AbortController()
+  const put = async (): Promise<void> => {
+    const store = open()
+    for (let count = 1; count <= 15;) {
+      const putting = store.put(name, bytes(text(count), 1000), { base: "current", writer })
+      const isPut = await putting.then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toMatchObject({ code: "state-locked" })
+          return false
+        },
+      )
+      if (isPut) count += 1
+    }
+    done.abort()
+  }
+  const prune = async (): Promise<number> => {
+    let removed = 0
+    while (!done.signal.aborted) {
+      const store = open()
+      const lease = await hold(store)
+      const at = { objects: openFileStore(url), project }
+      removed += (await pruneState(at, { name, retention: { keepLast: 1 }, lease })).removed.length
+      await store.release(lease.id)
+    }
+    return removed
+  }
+  const read = async (): Promise<void> => {
+    const store = open()
+    for (let last = 0; !done.signal.aborted;) {
+      const found = await store.get(name)
+      const content = await textOf(found?.content ?? bytes("absent"))
+      const count = Number.parseInt(content, 10)
+      expect(content).toBe(text(count))
+      expect(count).toBeGreaterThanOrEqual(last)
+      last = count
+    }
+  }
+  const [, removed] = await Promise.all([put(), prune(), read()])
+  expect(removed).toBeGreaterThan(5)
+})
+
 describe("pinState", () => {
   test("says who and when, without a lease and while somebody holds one", async () => {
     const { objects, store, lease } = await fiveVersions()
