@@ -278,7 +278,12 @@ test("a put that the server takes and does not list is no success", async () => 
 test("a release whose answer is lost is a release", async () => {
   const there = await net()
   const answer = await there.store.acquire({
-    ...{ lock: "production", exclusive: true, description: "", holder: writer, ttl: 60, queue: false },
+    lock: "production",
+    exclusive: true,
+    description: "",
+    holder: writer,
+    ttl: 60,
+    queue: false,
     idempotencyKey: randomUUID(),
   })
   if (answer.outcome !== "acquired") throw new Error("blocked")

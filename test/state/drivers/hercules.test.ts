@@ -209,7 +209,11 @@ test("puts of Alcides wait for one another, and not for whoever holds the lock",
   const storage = await started(plainStorage)
   const store = await storage.open(project)
   const request = {
-    ...{ lock: stateLock("a.json"), exclusive: true, holder: writer, ttl: 60, queue: false },
+    lock: stateLock("a.json"),
+    exclusive: true,
+    holder: writer,
+    ttl: 60,
+    queue: false,
     description: "alcides: a put under way",
     idempotencyKey: "another put",
   }
@@ -218,6 +222,11 @@ test("puts of Alcides wait for one another, and not for whoever holds the lock",
   const put = store.put("a.json", bytes("one"), { base: "absent", writer })
   const first = await Promise.race([put, new Promise((resolve) => setTimeout(resolve, 300, "waits"))])
   expect(first).toBe("waits")
+  const hasty = openHerculesStore(storage.url, project, { env: storage.env, patience: { ...patience, deadline: 200 } })
+  await expect(hasty.put("a.json", bytes("x"), { base: "absent", writer })).rejects.toMatchObject({
+    code: "store-busy",
+    message: 'others put "a.json" all the time, and this put had no turn for 0.2 seconds',
+  })
   await store.release(other.lease.id)
   expect(await put).toMatchObject({ version: 1 })
 })
