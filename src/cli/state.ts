@@ -24,6 +24,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./state/history.ts")).historyCommand,
   },
   {
+    name: "diff",
+    summary: "show what differs between two versions",
+    load: async () => (await import("./state/diff.ts")).diffCommand,
+  },
+  {
     name: "rollback",
     summary: "make the content of an old version the newest version",
     load: async () => (await import("./state/rollback.ts")).rollbackCommand,
@@ -32,16 +37,6 @@ const entries: readonly Entry[] = [
     name: "delete",
     summary: "make a state file absent; its versions stay",
     load: async () => (await import("./state/delete.ts")).deleteCommand,
-  },
-  {
-    name: "recover",
-    summary: "put what a run kept because it could not be put",
-    load: async () => (await import("./state/recover.ts")).recoverCommand,
-  },
-  {
-    name: "diff",
-    summary: "show what differs between two versions",
-    load: async () => (await import("./state/diff.ts")).diffCommand,
   },
   {
     name: "pin",
@@ -72,6 +67,11 @@ const entries: readonly Entry[] = [
     name: "push",
     summary: "copy the whole project from another store into this one",
     load: async () => (await import("./state/push.ts")).pushCommand,
+  },
+  {
+    name: "recover",
+    summary: "put what a run kept because it could not be put",
+    load: async () => (await import("./state/recover.ts")).recoverCommand,
   },
 ]
 

@@ -90,7 +90,7 @@ function hasRecipients({ env }: Io, { recipient = [] }: StoreFlags): boolean {
 /** As `openProjectStore`, for what a lease's id alone decides: any project will do. */
 export async function openLeaseStore(io: Io, { store }: Pick<StoreFlags, "store">): Promise<StateStore> {
   const settings = hasStore(io, store) ? undefined : await pipelineSettings(io.cwd)
-  return openStore(chosenUrl(io, { store, settings }), { site: "any", owner: "any", name: "any" })
+  return openStore(chosenUrl(io, { store, settings }), { site: "any", owner: "any", name: "any" }, { env: io.env })
 }
 
 function hasStore({ env }: Io, flag: string | undefined): boolean {

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { unlessMissing } from "../errors.ts"
 import { endProcessesWith } from "../exec.ts"
 import { isGone, thisProcess, type ProcessIdentity } from "../exec/this-process.ts"
+import type { Encryption } from "../state/encryption.ts"
 import { keptFolderOf } from "../state/kept.ts"
 import { holdsFiles, keepFolder } from "./kept-folder.ts"
 import { readOwner, type Owner } from "./owner.ts"
@@ -21,9 +22,12 @@ export type Salvaged = {
 export async function cleanAbandoned({
   parent,
   keepIn,
+  encryptionOf = () => undefined,
 }: {
   readonly parent: string
   readonly keepIn: string
+  /** How a project's state is encrypted, as far as that is known here. */
+  readonly encryptionOf?: (project: string) => Encryption | undefined
 }): Promise<readonly Salvaged[]> {
   const salvaged: Salvaged[] = []
   for (const name of await unlessMissing(readdir(parent), [])) {
@@ -33,10 +37,9 @@ export async function cleanAbandoned({
     await endProcessesWith(`HOME=${homeOf(join(parent, originalName(name)))}`)
     await removeFolder(homeOf(path))
     if ((await hasOpenState(path)) && (await holdsFiles(stateOf(path)))) {
-      salvaged.push({
-        effect,
-        kept: await keepFolder({ source: stateOf(path), effect, dir: keptFolderOf({ dir: keepIn, project }) }),
-      })
+      const dir = keptFolderOf({ dir: keepIn, project })
+      const encryption = encryptionOf(project)
+      salvaged.push({ effect, kept: await keepFolder({ source: stateOf(path), effect, dir, encryption }) })
     }
     await removeFolder(path)
   }

@@ -1,6 +1,9 @@
+import { createReadStream, createWriteStream } from "node:fs"
 import { chmod, cp, lstat, mkdir, mkdtemp, readdir } from "node:fs/promises"
-import { join } from "node:path"
+import { join, relative } from "node:path"
+import { pipeline } from "node:stream/promises"
 import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
+import type { Encryption } from "../state/encryption.ts"
 import { keptFolderOf, keptIn } from "../state/kept.ts"
 import type { Effect } from "./effect.ts"
 
@@ -10,10 +13,13 @@ export type KeepFolder = {
   readonly effect: string
   /** Where to keep it. Made, for its owner alone, when it is not there. */
   readonly dir: string
+  /** As the store would have had it: with recipients, each file is encrypted for them, and its name ends in `.age`. */
+  readonly encryption?: Encryption | undefined
 }
 
 /** Keeps a copy of everything that state is made from, and returns where. Throws `state-not-kept`. */
-export async function keepFolder({ source, effect, dir }: KeepFolder): Promise<string> {
+export async function keepFolder({ source, effect, dir, encryption }: KeepFolder): Promise<string> {
+  const isSealed = encryption !== undefined && encryption.recipients.length > 0
   const time = new Date().toISOString().replaceAll(/[:.]/g, "-")
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -23,8 +29,12 @@ export async function keepFolder({ source, effect, dir }: KeepFolder): Promise<s
       preserveTimestamps: true,
       verbatimSymlinks: true,
       // The socket of an ssh connection or an agent cannot be copied, and is no state.
-      filter: async (path) => isState(await lstat(path)),
+      filter: async (path) => {
+        const entry = await lstat(path)
+        return isState(entry) && !(isSealed && entry.isFile())
+      },
     })
+    if (isSealed) await sealFiles({ source, target: kept, encryption })
     await chmod(kept, 0o700)
     return kept
   } catch (cause) {
@@ -35,6 +45,23 @@ export async function keepFolder({ source, effect, dir }: KeepFolder): Promise<s
       exit: Exit.stateAtRisk,
       cause,
     })
+  }
+}
+
+async function sealFiles({
+  source,
+  target,
+  encryption,
+}: {
+  readonly source: string
+  readonly target: string
+  readonly encryption: Encryption
+}): Promise<void> {
+  for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const sealed = createWriteStream(`${join(target, relative(source, path))}.age`, { flags: "wx", mode: 0o600 })
+    await pipeline(encryption.encrypt(createReadStream(path)), sealed)
   }
 }
 

@@ -59,6 +59,7 @@ async function keepAll({
       source: folder.state,
       effect: effect.name,
       dir: keptFolderOf({ dir: keptFolder, project: formatProject(store.project) }),
+      encryption: store.encryption,
     })
     return new AlcidesError({
       code: "state-not-put",

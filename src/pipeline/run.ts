@@ -5,6 +5,8 @@ import { ownEnvironment } from "../effect/environment.ts"
 import { cleanAbandoned } from "../effect/abandoned.ts"
 import { AlcidesError, messageOf } from "../errors.ts"
 import { prebuild } from "../nix/prebuild.ts"
+import { formatProject } from "../state/names.ts"
+import type { StateStore } from "../state/store.ts"
 import { runInOrder } from "./order.ts"
 import { verdict } from "./plan.ts"
 import type { Prepared, PreparedEffect } from "./prepare.ts"
@@ -48,7 +50,7 @@ export async function prebuildAll(
  * one that touches the same state file or lock. Throws what `prebuildAll` throws; what an effect does is in the report.
  */
 export async function runPipeline(prepared: Prepared, settings: RunSettings): Promise<RunReport> {
-  await clean(settings)
+  await clean(prepared.store, settings)
   const builds = await prebuildAll(prepared, settings)
   settings.signal.throwIfAborted()
   const lost = await claimSchedule(prepared)
@@ -92,9 +94,14 @@ async function claimSchedule({ due, store, detected: { writer } }: Prepared): Pr
   return lost
 }
 
-async function clean({ privateParent: parent, keptFolder: keepIn, log }: RunSettings): Promise<void> {
+async function clean(
+  store: StateStore,
+  { privateParent: parent, keptFolder: keepIn, log }: RunSettings,
+): Promise<void> {
+  const own = formatProject(store.project)
+  const encryptionOf = (project: string) => (project === own ? store.encryption : undefined)
   try {
-    for (const { effect, kept } of await cleanAbandoned({ parent, keepIn })) {
+    for (const { effect, kept } of await cleanAbandoned({ parent, keepIn, encryptionOf })) {
       log.warn(`an earlier run of ${effect} was killed before it could put its state; what it had is kept in ${kept}`)
     }
   } catch (error) {

@@ -143,6 +143,8 @@ export interface StateStore {
   readonly project: Project
   /** How contents are encrypted on their way to the store, and decrypted on their way back. */
   readonly encryption?: Encryption
+  /** What this store cannot promise and others can, a line each for people. */
+  readonly limits?: readonly string[]
 
   /** With an exclusive lease, holders of older leases cannot write any more. Throws `lease-lost`. */
   get(name: string, options?: { readonly version?: number; readonly lease?: LeaseId }): Promise<StateRead | undefined>

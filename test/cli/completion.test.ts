@@ -69,9 +69,12 @@ const zsh: Complete = (...words) =>
 
 describe("completion bash", () => {
   it("completes commands, sub-commands and their flags", () => {
-    expect(bash("")).toEqual(["plan", "run", "effect", "state", "lock", "secret", "serve", "doctor", "completion"])
+    expect(bash("")).toEqual(["plan", "run", "effect", "state", "lock", "serve", "secret", "doctor", "completion"])
     expect(bash("st")).toEqual(["state"])
-    expect(bash("state", "")).toEqual(["get", "put", "list", "history", "rollback", "delete"])
+    expect(bash("state", "")).toEqual([
+      ...["get", "put", "list", "history", "diff", "rollback", "delete", "pin", "unpin", "prune", "rekey"],
+      ...["pull", "push", "recover"],
+    ])
     expect(bash("state", "get", "--")).toEqual(
       expect.arrayContaining(["--name", "--file", "--version", "--project", "--store", "--allow-missing", "--help"]),
     )
@@ -102,7 +105,7 @@ describe("completion bash", () => {
 describe("completion fish", () => {
   it("completes commands, flags and files", () => {
     expect([...fish("")].toSorted()).toEqual(
-      ["plan", "run", "effect", "state", "lock", "secret", "serve", "doctor", "completion"].toSorted(),
+      ["plan", "run", "effect", "state", "lock", "serve", "secret", "doctor", "completion"].toSorted(),
     )
     expect(fish("state", "get", "--all")).toEqual(["--allow-missing"])
     expect(fish("state", "put", "--file", "")).toEqual(expect.arrayContaining(["state.json"]))
@@ -115,7 +118,7 @@ describe("completion fish", () => {
 describe("completion zsh", () => {
   it("is a script that zsh reads, and offers commands, flags and files", () => {
     run("zsh", ["-n", join(folder, "script.zsh")])
-    expect(zsh("")).toEqual(["plan", "run", "effect", "state", "lock", "secret", "serve", "doctor", "completion"])
+    expect(zsh("")).toEqual(["plan", "run", "effect", "state", "lock", "serve", "secret", "doctor", "completion"])
     expect(zsh("state", "get", "--")).toContain("--allow-missing")
     expect(zsh("state", "put", "--file", "")).toEqual(["FILES"])
     expect(zsh("state", "put", "--name", "")).toEqual([])

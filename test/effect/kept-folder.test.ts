@@ -1,10 +1,13 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { createReadStream } from "node:fs"
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { assertNothingKept, holdsFiles, keepFolder } from "../../src/effect/kept-folder.ts"
 import { mkEffect } from "../../src/effect/mk-effect.ts"
 import { keepFile, keptFolderOf } from "../../src/state/kept.ts"
+import { encryptionFor, keyPair } from "../state/support/age.ts"
+import { textOf } from "../state/support/content.ts"
 
 let folder: string
 let dir: string
@@ -39,6 +42,32 @@ async function keepOne(name: string): Promise<string> {
     dir,
   })
 }
+
+describe("keepFolder", () => {
+  it("keeps each file encrypted where state is, and everything else as it is", async () => {
+    const alice = await keyPair()
+    const encryption = await encryptionFor({ recipients: [alice], identities: [alice] })
+    const source = join(folder, "state")
+    await mkdir(join(source, "deep", "empty"), { recursive: true })
+    await writeFile(join(source, "deep", "database"), "planted")
+    await symlink("deep/database", join(source, "link"))
+    const kept = await keepFolder({ source, effect: "deploy", dir, encryption })
+    expect((await readdir(kept, { recursive: true })).toSorted()).toEqual([
+      "deep",
+      "deep/database.age",
+      "deep/empty",
+      "link",
+    ])
+    const path = join(kept, "deep", "database.age")
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
+    expect((await readFile(path)).includes("planted")).toBe(false)
+    const clear = encryption.decrypt(createReadStream(path), { where: path, recipients: [] })
+    expect(await textOf(clear)).toBe("planted")
+    const reading = await encryptionFor({ identities: [alice] })
+    const asIs = await keepFolder({ source, effect: "deploy", dir, encryption: reading })
+    expect(await readFile(join(asIs, "deep", "database"), "utf8")).toBe("planted")
+  })
+})
 
 describe("assertNothingKept", () => {
   it("lets an effect go on that left nothing behind, whatever others did", async () => {

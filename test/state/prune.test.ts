@@ -1,5 +1,6 @@
 import { readdir, utimes } from "node:fs/promises"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { openFileStore } from "../../src/state/drivers/file.ts"
 import { stateKeys } from "../../src/state/keys.ts"
@@ -174,6 +175,8 @@ test("whoever reads while others put and prune gets the whole of some version", 
       const at = { objects: openFileStore(url), project }
       removed += (await pruneState(at, { name, retention: { keepLast: 1 }, lease })).removed.length
       await store.release(lease.id)
+      // Puts have their turn.
+      await sleep(20)
     }
     return removed
   }

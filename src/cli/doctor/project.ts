@@ -6,6 +6,7 @@ import type { Project, StateStore } from "../../state/store.ts"
 import type { Io } from "../io.ts"
 import { openProjectStore, type StoreFlags } from "../store-options.ts"
 import { currentWriter } from "../writer.ts"
+import { checkEncryption } from "./encryption.ts"
 import { thrown, type Finding } from "./finding.ts"
 
 /** The project, its state store and its secrets file. */
@@ -19,7 +20,8 @@ export async function checkProject(io: Io, flags: StoreFlags): Promise<readonly 
   const { project } = store
   return [
     { check: "project", result: "ok", fact: formatProject(project) },
-    ...(await Promise.all([checkStore(io, store), checkSecrets(io, project)])),
+    ...(await Promise.all([checkStore(io, store), checkEncryption(store), checkSecrets(io, project)])),
+    ...(store.limits ?? []).map(limitOf),
   ]
 }
 
@@ -42,6 +44,11 @@ async function checkStore(io: Io, store: StateStore): Promise<Finding> {
   } catch (error) {
     return thrown(check, error)
   }
+}
+
+function limitOf(limit: string): Finding {
+  const hint = "an s3: or file: store has no such limit; docs/guides/state-at-hercules-ci.md says what it means"
+  return { check: "state store", result: "warn", fact: limit, hint }
 }
 
 async function checkSecrets({ env, cwd }: Io, project: Project): Promise<Finding> {

@@ -7,12 +7,12 @@ import { stateLocked } from "../permission.ts"
 import { keepRenewing } from "../renewal.ts"
 import type { Lease, LeaseId, LeaseRequest, Writer } from "../store.ts"
 import type { HerculesLocks } from "./hercules-locks.ts"
+import type { Patience } from "./hercules-patience.ts"
 
 /** How another put of Alcides is told from a lock that somebody holds for longer. */
 const description = "alcides: a put under way"
 
 // Milliseconds.
-const longestWait = 60_000
 const longestPause = 1_000
 // Seconds; the server may give less, and then that counts.
 const ownTtl = 60
@@ -33,6 +33,8 @@ export type Guarding = {
   readonly lease: LeaseId | undefined
   readonly writer: Writer
   readonly locks: HerculesLocks
+  /** Other puts are waited for until its deadline. */
+  readonly patience: Pick<Patience, "deadline">
 }
 
 /**
@@ -78,6 +80,7 @@ async function takeLock({
   lease,
   writer,
   locks,
+  patience: { deadline },
 }: Guarding): Promise<{ readonly own: Lease; readonly since: number }> {
   const request: LeaseRequest = {
     lock: stateLock(name),
@@ -89,7 +92,7 @@ async function takeLock({
     ...(lease !== undefined && { parent: lease.id }),
     queue: false,
   }
-  const end = performance.now() + longestWait
+  const end = performance.now() + deadline
   try {
     for (let turn = 0; ; turn += 1) {
       const since = performance.now()
@@ -98,7 +101,7 @@ async function takeLock({
       if (answer.outcome === "acquired") return { own: answer.lease, since }
       const holder = answer.by.find((other) => other.description !== description)
       if (holder !== undefined) throw stateLocked(name, holder)
-      if (since > end) throw tooManyPuts(name)
+      if (since > end) throw tooManyPuts(name, deadline)
       await sleep(Math.min(longestPause, 50 * 1.5 ** turn) * (0.5 + Math.random() / 2))
     }
   } catch (error) {
@@ -107,10 +110,10 @@ async function takeLock({
   }
 }
 
-function tooManyPuts(name: string): AlcidesError {
+function tooManyPuts(name: string, deadline: number): AlcidesError {
   return new AlcidesError({
     code: "store-busy",
-    message: `others put ${JSON.stringify(name)} all the time, and this put had no turn for ${longestWait / 1000} seconds`,
+    message: `others put ${JSON.stringify(name)} all the time, and this put had no turn for ${deadline / 1000} seconds`,
     hint: "try again when fewer programs write at the same time; nothing was changed",
   })
 }

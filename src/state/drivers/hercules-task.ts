@@ -52,7 +52,7 @@ export function taskFiles(options: TaskOptions): StateFiles {
     async put(name, clear, { base, lease, writer, inClear = false }) {
       assertStateName(name)
       const { content, encrypted } = sealed(clear, inClear ? undefined : encryption)
-      const guard = await guardWrite({ name, lease, writer, locks })
+      const guard = await guardWrite({ name, lease, writer, locks, patience: client.patience })
       try {
         const spooled = await spool(content)
         try {

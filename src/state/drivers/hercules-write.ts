@@ -30,7 +30,7 @@ export type StateWrite = {
  * looked at again afterwards. Throws `state-conflict`, `state-locked`, `lease-lost`, `state-raced` and `state-put-unconfirmed`.
  */
 export async function writeState(write: StateWrite): Promise<StateVersion> {
-  const guard = await guardWrite(write)
+  const guard = await guardWrite({ ...write, patience: write.client.patience })
   try {
     const spooled = await spool(await write.content())
     try {

@@ -9,6 +9,11 @@ import { projectRoute } from "./hercules-routes.ts"
 import { taskFiles } from "./hercules-task.ts"
 import { parseHerculesUrl } from "./hercules-url.ts"
 
+const limits = [
+  "Hercules CI's API compares nothing when a state file is put: only who takes its lock is kept from overwriting others",
+  "it gives no fencing tokens: a holder that was paused can have one put on its way when its lease ends",
+]
+
 export type HerculesOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly encryption?: Encryption | undefined
@@ -39,5 +44,5 @@ export function openHerculesStore(
   const files = isTask
     ? taskFiles({ client, locks, encryption })
     : herculesFiles({ client, route, server, locks, encryption })
-  return { url: place.url, project, ...(encryption !== undefined && { encryption }), ...files, ...leases }
+  return { url: place.url, project, limits, ...(encryption !== undefined && { encryption }), ...files, ...leases }
 }
