@@ -71,10 +71,9 @@ describe("completion bash", () => {
   it("completes commands, sub-commands and their flags", () => {
     expect(bash("")).toEqual(["plan", "run", "effect", "state", "lock", "serve", "secret", "doctor", "completion"])
     expect(bash("st")).toEqual(["state"])
-    expect(bash("state", "")).toEqual([
-      ...["get", "put", "list", "history", "diff", "rollback", "delete", "pin", "unpin", "prune", "rekey"],
-      ...["pull", "push", "recover"],
-    ])
+    expect(bash("state", "").join(" ")).toBe(
+      "get put list history diff rollback delete pin unpin prune rekey pull push recover",
+    )
     expect(bash("state", "get", "--")).toEqual(
       expect.arrayContaining(["--name", "--file", "--version", "--project", "--store", "--allow-missing", "--help"]),
     )
