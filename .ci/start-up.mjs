@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises"
 
 const mini = "?mini"
-const records = /\/src\/state\/([^/]+|drivers\/file-[^/]+)$/
+const records = /\/src\/state\/([^/]+|(records|locks|encryption|drivers\/file)\/[^/]+|drivers\/file\.ts)$/
 
 /**
  * The few schemas of the store's records need less of zod than all the others, and a module cannot be split: with one copy for all, a

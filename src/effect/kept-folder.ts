@@ -3,7 +3,7 @@ import { chmod, cp, lstat, mkdir, mkdtemp, readdir } from "node:fs/promises"
 import { join, relative } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
-import type { Encryption } from "../state/encryption.ts"
+import type { Encryption } from "../state/encryption/encryption.ts"
 import { keptFolderOf, keptIn } from "../state/kept.ts"
 import type { Effect } from "./effect.ts"
 

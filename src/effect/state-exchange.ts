@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises"
 import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
 import { keepFile } from "../state/kept.ts"
 import { formatProject } from "../state/names.ts"
-import { assertInClear } from "../state/sealing.ts"
+import { assertInClear } from "../state/encryption/sealing.ts"
 import type { Lease, StateStore, Writer } from "../state/store.ts"
 import type { ResolvedStateFileUse, StateFile } from "./effect.ts"
 

@@ -1,4 +1,4 @@
-import type { AgeKey } from "../state/age-keys.ts"
+import type { AgeKey } from "../state/encryption/age-keys.ts"
 import type { PipelineSettings } from "./settings.ts"
 
 /** The recipients that the settings name; `file` is the pipeline file, for messages. */

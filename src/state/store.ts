@@ -1,5 +1,5 @@
 import type { ProcessIdentity } from "../exec/this-process.ts"
-import type { Encryption } from "./encryption.ts"
+import type { Encryption } from "./encryption/encryption.ts"
 
 /** The project whose state this is, as Hercules CI writes it: `github/neat-org/neat-repo`. */
 export type Project = { readonly site: string; readonly owner: string; readonly name: string }

@@ -1,4 +1,4 @@
-import { shortRecipient } from "../../state/age-keys.ts"
+import { shortRecipient } from "../../state/encryption/age-keys.ts"
 import type { StateStore } from "../../state/store.ts"
 import type { Finding } from "./finding.ts"
 

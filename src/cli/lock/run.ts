@@ -1,7 +1,7 @@
 import { basename } from "node:path"
 import { Command } from "@commander-js/extra-typings"
 import { createLog } from "../../log.ts"
-import { defaultTtl, holdLease } from "../../state/lease.ts"
+import { defaultTtl, holdLease } from "../../state/locks/lease.ts"
 import { definedOnly } from "../environment.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"

@@ -66,7 +66,7 @@ function projectOfUrl(url: string): Project | undefined {
 function leaseFinder({ env }: Io, url: string): (leaseId: string) => Promise<Project | undefined> {
   let opened: Promise<ObjectStore | undefined> | undefined
   return async (leaseId) => {
-    const { projectOfLease } = await import("../../state/lease-project.ts")
+    const { projectOfLease } = await import("../../state/locks/lease-project.ts")
     const objects = await (opened ??= openObjects(url, { env }).catch(unlessServer))
     return objects === undefined ? undefined : projectOfLease(objects, leaseId)
   }

@@ -1,6 +1,6 @@
 import { AlcidesError } from "../../errors.ts"
 import { formatProject } from "../../state/names.ts"
-import { isPruned } from "../../state/state-record.ts"
+import { isPruned } from "../../state/records/state-record.ts"
 import type { StateStore } from "../../state/store.ts"
 
 /** The failure that says what there is instead: `state-absent`, or `state-version-absent`. */

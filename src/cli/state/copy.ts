@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import type { Copied } from "../../state/copy.ts"
+import type { Copied } from "../../state/history/copy.ts"
 import { createStateStore } from "../../state/object-state-store.ts"
 import { storeUrl } from "../../state/open.ts"
 import type { ObjectStore } from "../../state/objects.ts"
@@ -35,7 +35,7 @@ export async function runCopy(
   { from, to, project, description, wait, isNested, json }: CopyCommand,
 ): Promise<void> {
   const store = createStateStore({ objects: to, project })
-  const { copyProject } = await import("../../state/copy.ts")
+  const { copyProject } = await import("../../state/history/copy.ts")
   const copied = await copyProject({
     from,
     to,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { parseJson, type Json } from "../../state/diff.ts"
+import { parseJson, type Json } from "../../state/history/diff.ts"
 
 // In bytes. What is larger is compared by its hash alone.
 const largestJson = 64 * 1024 * 1024

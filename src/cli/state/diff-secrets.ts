@@ -1,5 +1,5 @@
 import { createRedactor, mask } from "../../secrets/redactor.ts"
-import { formatPath, insideText, partsOf, type Difference, type Json, type Path } from "../../state/diff.ts"
+import { formatPath, insideText, partsOf, type Difference, type Json, type Path } from "../../state/history/diff.ts"
 
 // A field is closed when its own name has one of these in it, or when one of the names above it has one as a whole word.
 const closedPart = /pass|pwd|secret|token|private|credential|auth(?!or)|key|cookie|psk/i

@@ -85,7 +85,7 @@ async function chooseVersions(
 async function compare(before: Content, after: Content): Promise<readonly Shown[] | undefined> {
   if (before.json === undefined || after.json === undefined) return undefined
   const [{ diffJson }, { hideSecrets }] = await Promise.all([
-    import("../../state/diff.ts"),
+    import("../../state/history/diff.ts"),
     import("./diff-secrets.ts"),
   ])
   try {

@@ -20,7 +20,7 @@ export const pinCommand = (io: Io) =>
     .action(async ({ name, version, reason, json, ...where }) => {
       const at = await openKnownState(io, { name, ...where, contents: "none" })
       const { by } = await currentWriter(io, at.project)
-      const { pinState } = await import("../../state/pin.ts")
+      const { pinState } = await import("../../state/history/pin.ts")
       const pinned = await pinState(at, { name, version, pin: { by, ...(reason !== undefined && { reason }) } })
       if (json === true) io.stdout.write(`${JSON.stringify({ name, ...pinned }, undefined, 2)}\n`)
       else io.stderr.write(`state ${name}: version ${version} is pinned\n`)

@@ -2,7 +2,7 @@ import { Command, Option } from "@commander-js/extra-typings"
 import { usageError } from "../../errors.ts"
 import { formatProject } from "../../state/names.ts"
 import type { ProjectObjects } from "../../state/project-objects.ts"
-import type { Pruned } from "../../state/prune.ts"
+import type { Pruned } from "../../state/history/prune.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
@@ -41,7 +41,7 @@ export const pruneCommand = (io: Io) =>
       const flags = { ...where, contents: "none" } as const
       const at = name === undefined ? await openProjectObjects(io, flags) : await openKnownState(io, { name, ...flags })
       const { store, project } = at
-      const { planPrune, pruneState } = await import("../../state/prune.ts")
+      const { planPrune, pruneState } = await import("../../state/history/prune.ts")
       const pruned: Pruned[] = []
       for (const file of name === undefined ? await allNames(at) : [name]) {
         const one =
@@ -58,7 +58,7 @@ export const pruneCommand = (io: Io) =>
     })
 
 async function allNames(at: ProjectObjects): Promise<readonly string[]> {
-  const { readHeads } = await import("../../state/all-heads.ts")
+  const { readHeads } = await import("../../state/records/all-heads.ts")
   return (await readHeads(at)).map(({ name }) => name)
 }
 

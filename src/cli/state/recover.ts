@@ -1,11 +1,11 @@
 import { resolve } from "node:path"
 import { Command, Option } from "@commander-js/extra-typings"
 import { AlcidesError, Exit, messageOf, usageError } from "../../errors.ts"
-import { keysOfList } from "../../state/age-keys.ts"
+import { keysOfList } from "../../state/encryption/age-keys.ts"
 import { aboutPath, keptFileAt, keptHome, listKept, sweepKept, type Kept } from "../../state/kept.ts"
 import { parseProject } from "../../state/names.ts"
 import { openStore } from "../../state/open.ts"
-import { recoverKept, type Recovered } from "../../state/recover.ts"
+import { recoverKept, type Recovered } from "../../state/kept/recover.ts"
 import type { StateStore } from "../../state/store.ts"
 import { confirm } from "../confirm.ts"
 import { examples } from "../help.ts"
@@ -130,7 +130,7 @@ async function storeOf(
   { project, store, recipient, identity }: Options,
 ): Promise<StateStore> {
   if (about === undefined) return openProjectStore(io, { project, store, recipient, identity })
-  const { chooseEncryption } = await import("../../state/choose-encryption.ts")
+  const { chooseEncryption } = await import("../../state/encryption/choose-encryption.ts")
   const encryption = await chooseEncryption({
     env: io.env,
     cwd: io.cwd,

@@ -3,7 +3,7 @@ import { usageError } from "../../errors.ts"
 import { isOwnRecord } from "../../pipeline/record-names.ts"
 import { formatProject } from "../../state/names.ts"
 import type { ProjectObjects } from "../../state/project-objects.ts"
-import type { Rekeyed } from "../../state/rekey.ts"
+import type { Rekeyed } from "../../state/history/rekey.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
@@ -37,7 +37,7 @@ export const rekeyCommand = (io: Io) =>
       if (name === undefined && all !== true) throw namesMissing()
       const at = name === undefined ? await openProjectObjects(io, where) : await openKnownState(io, { name, ...where })
       const { store, project } = at
-      const { assertCanRekey, planRekey, rekeyState } = await import("../../state/rekey.ts")
+      const { assertCanRekey, planRekey, rekeyState } = await import("../../state/history/rekey.ts")
       const rekeying = { encryption: store.encryption, inClear }
       await assertCanRekey(rekeying)
       const done: Rekeyed[] = []
@@ -55,7 +55,7 @@ export const rekeyCommand = (io: Io) =>
     })
 
 async function allNames(at: ProjectObjects): Promise<readonly string[]> {
-  const { readHeads } = await import("../../state/all-heads.ts")
+  const { readHeads } = await import("../../state/records/all-heads.ts")
   return (await readHeads(at)).map(({ name }) => name).filter((name) => !isOwnRecord(name))
 }
 

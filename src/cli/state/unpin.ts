@@ -17,7 +17,7 @@ export const unpinCommand = (io: Io) =>
     .addHelpText("after", examples("alcides state unpin --name nixops-foo.json --version 3"))
     .action(async ({ name, version, json, ...where }) => {
       const at = await openKnownState(io, { name, ...where, contents: "none" })
-      const { pinState } = await import("../../state/pin.ts")
+      const { pinState } = await import("../../state/history/pin.ts")
       const unpinned = await pinState(at, { name, version })
       if (json === true) io.stdout.write(`${JSON.stringify({ name, ...unpinned }, undefined, 2)}\n`)
       else io.stderr.write(`state ${name}: version ${version} is not pinned\n`)

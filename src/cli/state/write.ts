@@ -47,7 +47,7 @@ export async function writeUnderLease<T>(
   const parent = isNested ? parentLease(io) : undefined
   const lock = stateLock(name)
   const log = createLog({ stream: io.stderr, redact: (line) => line })
-  const { holdLease } = await import("../../state/lease.ts")
+  const { holdLease } = await import("../../state/locks/lease.ts")
   const held = await holdLease(
     store,
     { lock, exclusive: true, description, holder: writer, ...(parent !== undefined && { parent }) },

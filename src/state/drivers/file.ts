@@ -2,10 +2,10 @@ import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { usageError } from "../../errors.ts"
 import type { ObjectStore } from "../objects.ts"
-import { fileBlobs } from "./file-blobs.ts"
-import { storeFolder } from "./file-folder.ts"
-import { fileRecords } from "./file-records.ts"
-import { fileSteps, type OnStep } from "./file-steps.ts"
+import { fileBlobs } from "./file/blobs.ts"
+import { storeFolder } from "./file/folder.ts"
+import { fileRecords } from "./file/records.ts"
+import { fileSteps, type OnStep } from "./file/steps.ts"
 
 /** Opens `file:///folder` or `file:folder`, on a local disk or NFS. With `?create=never` the store must be there already. */
 export function openFileStore(url: string, { onStep }: { readonly onStep?: OnStep } = {}): ObjectStore {

@@ -1,13 +1,13 @@
-import type { Encryption } from "../encryption.ts"
+import type { Encryption } from "../encryption/encryption.ts"
 import { readToken } from "../hercules/credentials.ts"
 import type { Project, StateStore } from "../store.ts"
-import { herculesFiles } from "./hercules-files.ts"
-import { herculesClient } from "./hercules-http.ts"
-import { herculesLocks } from "./hercules-locks.ts"
-import { usualPatience, type Patience } from "./hercules-patience.ts"
-import { projectRoute } from "./hercules-routes.ts"
-import { taskFiles } from "./hercules-task.ts"
-import { parseHerculesUrl } from "./hercules-url.ts"
+import { herculesFiles } from "./hercules/files.ts"
+import { herculesClient } from "./hercules/http.ts"
+import { herculesLocks } from "./hercules/locks.ts"
+import { usualPatience, type Patience } from "./hercules/patience.ts"
+import { projectRoute } from "./hercules/routes.ts"
+import { taskFiles } from "./hercules/task.ts"
+import { parseHerculesUrl } from "./hercules/url.ts"
 
 const limits = [
   "Hercules CI's API compares nothing when a state file is put: only who takes its lock is kept from overwriting others",

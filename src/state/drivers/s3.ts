@@ -1,12 +1,12 @@
 import { AlcidesError } from "../../errors.ts"
 import type { ObjectStore } from "../objects.ts"
-import { s3Blobs } from "./s3-blobs.ts"
-import type { Environment } from "./s3-client.ts"
-import { serverClock } from "./s3-clock.ts"
-import { storeMarker } from "./s3-marker.ts"
-import { s3Records } from "./s3-records.ts"
-import { s3Requests, type OnStep } from "./s3-requests.ts"
-import { parseS3Url } from "./s3-url.ts"
+import { s3Blobs } from "./s3/blobs.ts"
+import type { Environment } from "./s3/client.ts"
+import { serverClock } from "./s3/clock.ts"
+import { storeMarker } from "./s3/marker.ts"
+import { s3Records } from "./s3/records.ts"
+import { s3Requests, type OnStep } from "./s3/requests.ts"
+import { parseS3Url } from "./s3/url.ts"
 
 export type S3Options = {
   /** Where credentials, region and endpoint may be. Default: this program's, which is also where the SDK looks for all else. */

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises"
 import { basename } from "node:path"
 import * as z from "zod/mini"
 import { unlessMissing } from "../../errors.ts"
-import { writerSchema } from "../state-record.ts"
+import { writerSchema } from "../records/state-record.ts"
 
 /** What is known of a kept file, in a file beside it. Format 1. */
 export const keptAboutSchema = z.object({

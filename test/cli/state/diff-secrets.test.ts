@@ -1,7 +1,7 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { hideSecrets, type Shown } from "../../../src/cli/state/diff-secrets.ts"
-import { diffJson, type Json } from "../../../src/state/diff.ts"
+import { diffJson, type Json } from "../../../src/state/history/diff.ts"
 
 function shown(before: Json, after: Json): readonly Shown[] {
   return hideSecrets(diffJson(before, after), { before, after })

@@ -1,6 +1,6 @@
 import { generateIdentity, identityToRecipient } from "age-encryption"
-import { ageEncryption } from "../../../src/state/age.ts"
-import type { Encryption } from "../../../src/state/encryption.ts"
+import { ageEncryption } from "../../../src/state/encryption/age.ts"
+import type { Encryption } from "../../../src/state/encryption/encryption.ts"
 
 export type KeyPair = { readonly identity: string; readonly recipient: string }
 

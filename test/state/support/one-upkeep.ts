@@ -1,8 +1,8 @@
 // Prunes or copies to a store, and stops itself before the given step, as a crash would: URL OPERATION LEASE STEP [FROM].
 import { AlcidesError } from "../../../src/errors.ts"
-import { copyProject } from "../../../src/state/copy.ts"
+import { copyProject } from "../../../src/state/history/copy.ts"
 import { openFileStore } from "../../../src/state/drivers/file.ts"
-import { pruneState } from "../../../src/state/prune.ts"
+import { pruneState } from "../../../src/state/history/prune.ts"
 
 const [url = "", operation = "", leaseId = "", where = "", from = ""] = process.argv.slice(2)
 const project = { site: "github", owner: "neat-org", name: "neat-repo" }

@@ -1,6 +1,6 @@
 // Joins a queue, says so, and says when it got the lock.
 import { silentLog } from "../../../src/log.ts"
-import { holdLease } from "../../../src/state/lease.ts"
+import { holdLease } from "../../../src/state/locks/lease.ts"
 import { openStore } from "../../../src/state/open.ts"
 
 const [url = "", who = ""] = process.argv.slice(2)

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
-import * as rules from "../../../src/state/state-record.ts"
-import type { StateRecord, Write } from "../../../src/state/state-record.ts"
+import * as rules from "../../../src/state/records/state-record.ts"
+import type { StateRecord, Write } from "../../../src/state/records/state-record.ts"
 
 /** Milliseconds in a day. */
 export const day = 24 * 3600_000

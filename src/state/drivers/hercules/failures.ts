@@ -1,0 +1,110 @@
+import type { IncomingMessage } from "node:http"
+import { AlcidesError, messageOf, usageError } from "../../../errors.ts"
+import * as z from "../../../schema.ts"
+import { apiErrorSchema } from "../../hercules/api.ts"
+
+// Bytes of a refusal that are read.
+const longestRefusal = 16 * 1024
+
+/** Nobody answered. */
+export function unreachable({ where, cause }: { readonly where: string; readonly cause: unknown }): AlcidesError {
+  return new AlcidesError({
+    code: "store-unreachable",
+    message: `${where} did not answer: ${messageOf(cause)}`,
+    hint: "is the address right, and the server up? then try again",
+    cause,
+  })
+}
+
+/** The server answered with something that is not the API's. */
+export function notTheApi({ where, what }: { readonly where: string; readonly what: string }): AlcidesError {
+  return new AlcidesError({
+    code: "store-failed",
+    message: `${where} answered with something that Hercules CI's API does not say: ${what}`,
+    hint: "is there a server of that API at this address, and nothing in between that answers for it?",
+  })
+}
+
+export type Refusal = {
+  readonly status: number
+  /** One line of the API's, or nothing. */
+  readonly said: string
+  /** Alcides' own code, from `alcides serve state`. */
+  readonly code: string | undefined
+  readonly isHtml: boolean
+}
+
+/** What a server said when it refused. Never fails: that it refused is known already. */
+export async function readRefusal(response: IncomingMessage): Promise<Refusal> {
+  const status = response.statusCode ?? 0
+  const isHtml = /html/i.test(response.headers["content-type"] ?? "")
+  const error = parseRefusal(await readSome(response))
+  const said =
+    error?.message
+      .split("\n", 1)[0]
+      ?.replaceAll(/\p{Cc}/gu, " ")
+      .slice(0, 300) ?? ""
+  return { status, said, code: error?.code, isHtml }
+}
+
+async function readSome(response: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const chunk of response) {
+      if (!(chunk instanceof Uint8Array)) break
+      chunks.push(chunk)
+      size += chunk.byteLength
+      if (size > longestRefusal) break
+    }
+  } catch {
+    // What came until then must do.
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function parseRefusal(text: string): z.output<typeof apiErrorSchema> | undefined {
+  try {
+    return z.safeParse(apiErrorSchema, JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}
+
+/** A refusal as what it means for the store. */
+export function refused({ where, refusal }: { readonly where: string; readonly refusal: Refusal }): AlcidesError {
+  const { status, said } = refusal
+  const words = said === "" ? "" : `: ${said}`
+  if (status === 401) {
+    return usageError({
+      code: "store-credentials-refused",
+      message: `${where} does not accept the token${words}`,
+      hint: "log in again with `hci login`, or set HERCULES_CI_API_TOKEN to a token that is valid",
+    })
+  }
+  if (status === 403) {
+    return new AlcidesError({
+      code: "store-denied",
+      message: `${where} is not allowed with this token${words}`,
+      hint: "use the token of a user or an effect that may work on this project",
+    })
+  }
+  if (status === 404) {
+    return new AlcidesError({
+      code: "store-missing",
+      message: `${where} is not there, or may not be seen with this token${words}`,
+      hint: "check --project, and that Hercules CI is installed on the repository",
+    })
+  }
+  return new AlcidesError({
+    code: "store-failed",
+    message: `${where} failed with status ${status}${words}`,
+    hint:
+      status >= 500 || status === 429 || status === 408 ? "try again later" : "look at what the server says about it",
+  })
+}
+
+/** What this server has no way to do. */
+export function unsupported({ what, hint }: { readonly what: string; readonly hint: string }): AlcidesError {
+  return usageError({ code: "store-unsupported", message: `Hercules CI's API cannot ${what}`, hint })
+}

@@ -1,0 +1,63 @@
+import { isAbsolute } from "node:path"
+import { messageOf, usageError } from "../../../errors.ts"
+
+export type HerculesPlace = {
+  /** Without credentials. */
+  readonly url: string
+  /** Where the API is, without its path. */
+  readonly base: URL
+  /** The Unix socket on which it listens. */
+  readonly socket: string | undefined
+  /** State files by the routes for the task whose token this is. */
+  readonly isTask: boolean
+}
+
+const usual = "https://hercules-ci.com"
+
+/**
+ * Reads `hercules:`, `hercules:https://HOST` or `hercules:current-task`, each with `?socket=/path` when it is reached by a Unix socket.
+ * Without a host it is HERCULES_CI_API_BASE_URL's. Throws `store-url-invalid`.
+ */
+export function parseHerculesUrl(url: string, env: Readonly<Record<string, string | undefined>>): HerculesPlace {
+  try {
+    const [, place = "", query = ""] = /^hercules:([^?]*)\??(.*)$/.exec(url) ?? []
+    const options = new URLSearchParams(query)
+    for (const name of options.keys()) if (name !== "socket") throw new Error(`${name} is no option of hercules:`)
+    const [socket, ...others] = options.getAll("socket")
+    if (others.length > 0) throw new Error("it names two sockets")
+    if (socket !== undefined && !isAbsolute(socket)) throw new Error("the socket's path is not absolute")
+    const isTask = place === "current-task"
+    const host =
+      isTask || place === ""
+        ? socket === undefined
+          ? env["HERCULES_CI_API_BASE_URL"] || usual
+          : "http://localhost"
+        : place
+    return { url, base: parseBase(host), socket, isTask }
+  } catch (cause) {
+    throw usageError({
+      code: "store-url-invalid",
+      message: `${JSON.stringify(withoutPassword(url))} is no hercules: URL: ${messageOf(cause)}`,
+      hint: "write hercules:, hercules:https://HOST or hercules:current-task, with ?socket=/path for a Unix socket",
+      cause,
+    })
+  }
+}
+
+function parseBase(text: string): URL {
+  if (!URL.canParse(text)) throw new Error(`${JSON.stringify(withoutPassword(text))} is no address of a server`)
+  const base = new URL(text)
+  const { protocol, hostname, username, password, pathname, search, hash } = base
+  if (username !== "" || password !== "") throw new Error("a token does not belong in it")
+  if (protocol !== "https:" && !(protocol === "http:" && isLoopback(hostname)))
+    throw new Error("https:// is needed for every host but this machine")
+  if (pathname !== "/" || search !== "" || hash !== "") throw new Error("the server's address has no path")
+  return base
+}
+
+/** Whether what is sent there stays on this machine. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
+}
+
+const withoutPassword = (text: string): string => text.replace(/\/\/[^/@]*@/, "//***@")
