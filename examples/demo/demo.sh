@@ -21,22 +21,30 @@ clean_up() {
 [ "${1-}" != --keep ] || keep=yes
 trap clean_up EXIT
 
-# Nix: a store of the demo's own, so that nothing of this machine's is used or left behind.
+# NixOps: the real one where it is, with the Nixpkgs that its networks need; else a stand-in, which evaluates and builds with the real Nix.
+nixops=stand-in
+if command -v nixops >/dev/null; then
+  if nix-instantiate --find-file nixpkgs >/dev/null 2>&1; then nixops=real; else
+    echo "demo: nixops is here, and no <nixpkgs> on NIX_PATH for its networks: a stand-in takes its part" >&2
+  fi
+fi
+
 mkdir -p "$demo"/{bin,conf,home,repo}
-busybox=$(command -v busybox)
-cat >"$demo/conf/nix.conf" <<END
+if [ $nixops = stand-in ]; then
+  export PATH=$repository/examples/nixops-stand-in/bin:$PATH
+  # A Nix store of the demo's own, so that nothing of this machine's is used or left behind.
+  busybox=$(command -v busybox)
+  cat >"$demo/conf/nix.conf" <<END
 experimental-features = nix-command flakes
 substituters =
 build-users-group =
 sandbox-fallback = true
 sandbox-paths = /bin/sh=$busybox /bin/busybox=$busybox
 END
-unset NIX_REMOTE NIX_CONFIG NIX_PATH
-export NIX_CONF_DIR=$demo/conf NIX_STORE_DIR=$demo/store NIX_STATE_DIR=$demo/var NIX_LOG_DIR=$demo/log
-nix-store --init
-
-# NixOps: the network lies in the cloud of a stand-in, which evaluates and builds with the real Nix.
-export PATH=$repository/examples/nixops-stand-in/bin:$PATH
+  unset NIX_REMOTE NIX_CONFIG NIX_PATH
+  export NIX_CONF_DIR=$demo/conf NIX_STORE_DIR=$demo/store NIX_STATE_DIR=$demo/var NIX_LOG_DIR=$demo/log
+  nix-store --init
+fi
 
 # The user's world: a home, a state store in a folder, a secret that nobody has seen yet, and a repository.
 for name in $(compgen -e | grep -E '^(CI$|CI_|GITHUB_|GITEA_|FORGEJO_|BUILDKITE|ALCIDES_|HERCULES_CI_|AWS_|NIXOPS_|XDG_)'); do
@@ -52,6 +60,11 @@ chmod 600 "$HOME/.config/alcides/secrets/github/neat-org/secrets.json"
 commit() { git -c user.name=Demo -c user.email=demo@example.com commit -qam "$1"; }
 cd "$demo/repo"
 cp "$repository"/examples/neat-network/{ci.ts,network.nix,network-aws.nix,network-stub.nix} .
+if [ $nixops = real ]; then
+  # Machines that are nowhere are made in the state alone: nothing is deployed.
+  cp "$repository/examples/demo/network-none.nix" network-aws.nix
+  sed -i 's/^      name: "foo",$/&\n      action: "create",/' ci.ts
+fi
 git init -q -b feature
 git remote add origin https://github.com/neat-org/neat-repo.git
 git add .
@@ -69,20 +82,26 @@ run() {
 
 say "The pipeline file: ten lines, type-checked"
 sed 's/^/  /' ci.ts
-note "NixOps' part is played by a stand-in, which evaluates and builds the network with the real Nix."
+if [ $nixops = real ]; then
+  note "$(nixops --version | head -n 1) makes machines that are nowhere: they are built, and written down in the state."
+else
+  note "NixOps' part is played by a stand-in, which evaluates and builds the network with the real Nix."
+fi
 
 say "On the branch \"feature\": everything must build, nothing is deployed, and the plan says why"
 run alcides plan --build
 run alcides run
 
 say "On refs/heads/production: secrets are granted, and the deployment is created"
-note "The network prints its credentials on purpose; they show as ***."
+[ $nixops = real ] || note "The network prints its credentials on purpose; they show as ***."
 git branch -qm production
 run alcides run
 
 say "A second run, with one machine more: the state is imported, and no machine is made twice"
 sed -i 's/^  web = {/  cache = { };\n\n&/' network.nix
-sed -i 's/^  web = /  cache = inTheCloud;\n&/' network-aws.nix
+where=inTheCloud
+[ $nixops = stand-in ] || where='at "192.0.2.12"'
+sed -i "s/^  web = /  cache = $where;\n&/" network-aws.nix
 commit "A cache"
 run alcides run
 
@@ -108,10 +127,11 @@ for spelling in "$secret" "$(printf %s "$secret" | base64 -w0)"; do
     exit 1
   fi
 done
-grep -qF 'signing in as *** with ***' "$captured"
+[ $nixops = real ] || grep -qF 'signing in as *** with ***' "$captured"
 if grep -rlF -- "$secret" "$demo" --exclude=secrets.json >/dev/null 2>&1; then
   echo "demo: the secret was left in a file" >&2
   exit 1
 fi
-note "It was printed by the network, and is in none of the $(wc -l <"$captured") lines above, and in no file but secrets.json."
+printed=$([ $nixops = real ] && echo "given to NixOps" || echo "printed by the network")
+note "It was $printed, and is in none of the $(wc -l <"$captured") lines above, and in no file but secrets.json."
 say "Done"

@@ -3,13 +3,13 @@
   network.description = "Neat network";
 
   database = { ... }: {
-    services.database.port = 5432;
+    networking.firewall.allowedTCPPorts = [ 5432 ];
   };
 
   web = { config, nodes, ... }: {
-    services.web.port = 80;
-    services.web.database = "${nodes.database.config.networking.hostName}:${toString nodes.database.config.services.database.port}";
-    environment.etc."motd".text = ''
+    networking.firewall.allowedTCPPorts = [ 80 ];
+    environment.etc."database".text = "${nodes.database.config.networking.hostName}:5432";
+    environment.etc."welcome".text = ''
       Welcome to ${config.networking.hostName}, which the world knows as ${config.networking.publicIPv4}.
     '';
   };
