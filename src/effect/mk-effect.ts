@@ -30,7 +30,7 @@ export type EffectOptions<M extends SecretsMap = SecretsMap> = {
   readonly lock?: string | LockUse | readonly (string | LockUse)[]
   /** Effects, by name or by place in the tree, that must have succeeded first. */
   readonly after?: string | readonly string[]
-  /** Seconds. */
+  /** Seconds: for all phases up to and including `effect`, and as many again for `effectCheck`. */
   readonly timeout?: number
   /** Variables for every program the effect starts. */
   readonly env?: Readonly<Record<string, string>>

@@ -48,7 +48,8 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
   const { phases } = effect
   const files = new Map<string, StateFile>()
   const parts = await contextParts(run, { folder, files })
-  const deadline = withTimeout({ signal: run.signal, seconds: effect.timeout, name: effect.name })
+  const timed = () => withTimeout({ signal: run.signal, seconds: effect.timeout, name: effect.name })
+  const deadline = timed()
   const clock = createPhaseClock(run.onPhase)
   const during = (name: PhaseName, work: Phase, signal = deadline.signal): Promise<void> =>
     clock.time(name, () => endOnAbort(signal, async () => work(createContext(parts, signal))))
@@ -90,10 +91,14 @@ async function runPhases(run: EffectRun, folder: PrivateFolder): Promise<EffectO
   const put = fetched === undefined ? undefined : await putState({ run, folder, parts, clock, fetched, changed })
   if (put?.failure !== undefined) failure = failure === undefined ? put.failure : bothFailed(failure, put.failure)
   if (failure === undefined) {
+    // It has a time of its own: what the effect took is not the check's fault.
+    const checking = timed()
     try {
-      await during("effectCheck", (context) => phases.effectCheck?.(context), run.signal)
+      await during("effectCheck", (context) => phases.effectCheck?.(context), checking.signal)
     } catch (error) {
       failure = phaseFailed({ effect, phase: "effectCheck", error, changed })
+    } finally {
+      checking.clear()
     }
   }
   return { phases: clock.reports, state: put?.changes ?? [], error: failure }

@@ -466,6 +466,25 @@ describe("ends", () => {
     })
   })
 
+  it("begin anew for effectCheck, when the state is safe", async () => {
+    const outcome = await run({
+      state: "db.json",
+      timeout: 2,
+      effect: async (context) => {
+        await change(context)
+        await context.run("sleep", ["1.1"])
+      },
+      effectCheck: (context) => context.run("sleep", ["1.1"]),
+    })
+    expect(outcome.error).toBeUndefined()
+    const late = await run({ state: "db.json", timeout: 0.3, effectCheck: (context) => context.run("sleep", ["60"]) })
+    expect(late.error).toMatchObject({
+      code: "effect-timeout",
+      message: "deploy: effectCheck failed: effect deploy did not end within 0.3 s",
+    })
+    expect(await get("db.json")).toBe("changed")
+  })
+
   it("do not reach putState", async () => {
     const controller = new AbortController()
     const outcome = await run(
