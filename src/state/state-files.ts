@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto"
 import { contentMissing, verified } from "./content.ts"
 import type { Encryption } from "./encryption/encryption.ts"
-import { parseHead, type Head, type Heads } from "./records/heads.ts"
-import { stateKeys, statesFolder } from "./keys.ts"
+import type { Head, Heads } from "./records/heads.ts"
+import { stateKeys } from "./keys.ts"
 import type { Locks } from "./locks/locks.ts"
 import { assertStateName } from "./names.ts"
 import type { ObjectStore } from "./objects.ts"
@@ -126,18 +126,13 @@ export function stateFiles({
     },
 
     async list() {
-      const folder = statesFolder(project)
-      const summaries = []
-      for (const child of await objects.children(folder)) {
-        const key = `${folder}/${child}/head`
-        const stored = await objects.read(key)
-        if (stored === undefined) continue
-        const record = parseHead({ where: `${objects.url}/${key}` })(stored.text)
+      const { readHeads } = await import("./records/all-heads.ts")
+      return (await readHeads({ objects, project })).flatMap((record) => {
         const current = rules.currentVersion(record)
-        if (current !== undefined)
-          summaries.push({ name: record.name, current: rules.publicVersion(current), versions: record.versions.length })
-      }
-      return summaries.sort((a, b) => (a.name < b.name ? -1 : 1))
+        return current === undefined
+          ? []
+          : [{ name: record.name, current: rules.publicVersion(current), versions: record.versions.length }]
+      })
     },
 
     async history(name) {

@@ -6,16 +6,19 @@ test("does something to each item, as many at once as it may", async () => {
   const done: number[] = []
   let running = 0
   let most = 0
-  await inParallel([1, 2, 3, 4, 5, 6, 7], {
+  const results = await inParallel([1, 2, 3, 4, 5, 6, 7], {
     atOnce: 3,
     act: async (item) => {
       running += 1
       most = Math.max(most, running)
-      await sleep(1)
+      await sleep(item === 1 ? 10 : 1)
       done.push(item)
       running -= 1
+      return item * 10
     },
   })
+  expect(results).toEqual([10, 20, 30, 40, 50, 60, 70])
+  expect(done.at(0)).not.toBe(1)
   expect(done.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7])
   expect(most).toBe(3)
 })

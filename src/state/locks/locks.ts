@@ -1,4 +1,5 @@
 import { leaseLost, storeDamaged } from "../failures.ts"
+import { inParallel } from "../in-parallel.ts"
 import { lockKey, lockKeyOfLease, locksFolder, newLeaseId } from "../keys.ts"
 import * as rules from "../records/lock-record.ts"
 import type { LockRecord } from "../records/lock-record.ts"
@@ -8,6 +9,7 @@ import { parseRecord, readRecord, updateRecord, type Change } from "../records/r
 import type { Lease, Project, StateStore } from "../store.ts"
 
 const deepestNesting = 32
+const readAtOnce = 16
 
 /** What the state files ask of the locks. */
 export interface Locks {
@@ -129,17 +131,17 @@ export function lockStore({
 
     async locks() {
       const folder = locksFolder(project)
-      const records = []
-      for (const child of await objects.children(folder)) {
-        const { record } = await readRecord(at(`${folder}/${child}`))
-        if (record?.project === formatProject(project)) records.push(record)
-      }
+      const found = await inParallel(await objects.children(folder), {
+        atOnce: readAtOnce,
+        act: async (child) => (await readRecord(at(`${folder}/${child}`))).record ?? [],
+      })
+      const records = found.flat().filter((record) => record.project === formatProject(project))
       if (records.length === 0) return []
       const now = await objects.now()
       return records
         .map((record) => rules.lockStatus(record, now))
         .filter(({ leases, waiting, broken }) => leases.length > 0 || waiting > 0 || broken !== undefined)
-        .sort((a, b) => (a.lock < b.lock ? -1 : 1))
+        .toSorted((a, b) => (a.lock < b.lock ? -1 : 1))
     },
 
     async break(lock, { by, reason }) {
