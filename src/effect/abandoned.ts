@@ -37,7 +37,8 @@ export async function cleanAbandoned({
     await endProcessesWith(`HOME=${homeOf(join(parent, originalName(name)))}`)
     await removeFolder(homeOf(path))
     if ((await hasOpenState(path)) && (await holdsFiles(stateOf(path)))) {
-      const dir = keptFolderOf({ dir: keepIn, project })
+      // Where the killed run would have kept it, and its next one looks: the HOME of this one may be another.
+      const dir = keptFolderOf({ dir: claimed.keepIn ?? keepIn, project })
       const encryption = encryptionOf(project)
       salvaged.push({ effect, kept: await keepFolder({ source: stateOf(path), effect, dir, encryption }) })
     }
@@ -50,7 +51,7 @@ export async function cleanAbandoned({
 async function claim(
   parent: string,
   name: string,
-): Promise<{ readonly path: string; readonly effect: string; readonly project: string } | undefined> {
+): Promise<(Pick<Owner, "effect" | "project" | "keepIn"> & { readonly path: string }) | undefined> {
   const path = join(parent, name)
   const owner = await readOwner(path)
   if (owner === undefined || !(await isGone(cleanerOf(name, owner) ?? owner))) return undefined
@@ -58,7 +59,7 @@ async function claim(
   const claimed = join(parent, `${originalName(name)}${mark}${pid}-${started}`)
   try {
     await rename(path, claimed)
-    return { path: claimed, effect: owner.effect, project: owner.project }
+    return { ...owner, path: claimed }
   } catch {
     return undefined
   }

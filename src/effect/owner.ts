@@ -9,6 +9,8 @@ const ownerSchema = z.object({
   machine: z.string(),
   effect: z.string(),
   project: z.string(),
+  // Absent in folders of versions that did not write it.
+  keepIn: z.optional(z.string()),
 })
 
 /** Which process a private folder belongs to, and for which effect. */
@@ -17,7 +19,7 @@ export type Owner = z.infer<typeof ownerSchema>
 const ownerFile = "owner.json"
 
 /** Says in a folder that it is ours. */
-export async function writeOwner(folder: string, work: Pick<Owner, "effect" | "project">): Promise<void> {
+export async function writeOwner(folder: string, work: Pick<Owner, "effect" | "project" | "keepIn">): Promise<void> {
   const owner: Owner = { ...(await thisProcess()), ...work }
   await writeFile(join(folder, ownerFile), JSON.stringify(owner), { mode: 0o600 })
 }

@@ -29,16 +29,19 @@ export async function createPrivateFolder({
   parent,
   effect,
   project,
+  keepIn,
 }: {
   readonly parent: string
   readonly effect: string
   /** As `formatProject` writes it. */
   readonly project: string
+  /** Where state is kept that is not put, also by another run after this one was killed. */
+  readonly keepIn: string
 }): Promise<PrivateFolder> {
   await claimParent(parent)
   // Short names: ssh puts sockets below HOME, and a socket's path has some 100 bytes.
   const { path } = await dir({ tmpdir: parent, prefix: "run", mode: 0o700 })
-  await writeOwner(path, { effect, project })
+  await writeOwner(path, { effect, project, keepIn })
   const [home, state, tmp] = [homeOf(path), stateOf(path), join(path, "tmp")]
   await Promise.all([home, state, tmp].map((folder) => mkdir(folder, { mode: 0o700 })))
   const forget = removeAtExit([home, tmp])

@@ -33,6 +33,7 @@ export async function runEffect(run: EffectRun): Promise<EffectOutcome> {
     parent: run.privateParent,
     effect: run.effect.name,
     project: formatProject(run.store.project),
+    keepIn: run.keptFolder,
   })
   try {
     return await runPhases(run, folder)

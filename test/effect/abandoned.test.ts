@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-const make = () => createPrivateFolder({ parent, effect: "deploy", project: "github/o/n" })
+const make = () => createPrivateFolder({ parent, effect: "deploy", project: "github/o/n", keepIn })
 const clean = () => cleanAbandoned({ parent, keepIn })
 const ownerSchema = z.looseObject({ pid: z.int(), started: z.string(), machine: z.string() })
 
@@ -42,6 +42,16 @@ describe("cleanAbandoned", () => {
     expect(await clean()).toEqual([])
     expect([gone, living, elsewhere].map(({ path }) => existsSync(path))).toEqual([false, true, true])
     expect((await readdir(parent)).length).toBe(2)
+  })
+
+  it("keeps it where the killed run would have, and its next one looks, whatever HOME the one who cleans has", async () => {
+    const gone = await make()
+    await writeFile(join(gone.state, "deployments.nixops"), "sqlite")
+    await gone.markStateOpen()
+    await abandon(gone)
+    const [salvaged] = await cleanAbandoned({ parent, keepIn: join(folder, "elsewhere") })
+    expect(salvaged?.kept.startsWith(join(keepIn, "github-o-n"))).toBe(true)
+    expect(existsSync(join(folder, "elsewhere"))).toBe(false)
   })
 
   it("keeps the state of a run that was killed before it was put, for its owner alone, and names it", async () => {

@@ -22,7 +22,12 @@ export type TestContext = {
 /** A real context, with a private HOME and real programs, for the steps of an effect. */
 export async function createEffectContext(secrets: Readonly<Record<string, SecretData>> = {}): Promise<TestContext> {
   const parent = await mkdtemp(join(tmpdir(), "effect-"))
-  const folder = await createPrivateFolder({ parent, effect: "test", project: "github/neat-org/neat-repo" })
+  const folder = await createPrivateFolder({
+    parent,
+    effect: "test",
+    project: "github/neat-org/neat-repo",
+    keepIn: parent,
+  })
   const redactor = createRedactor()
   const granted = new Map(Object.entries(secrets).map(([name, data]) => [name, new Secret(data)]))
   for (const data of granted.values()) maskSecretData(redactor, data)
