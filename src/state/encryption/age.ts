@@ -1,10 +1,12 @@
-import type { Decrypter, Encrypter } from "age-encryption"
-import { messageOf, type AlcidesError } from "../../errors.ts"
+import type { AlcidesError } from "../../errors.ts"
 import { identityMissing, undecryptable } from "./age-failures.ts"
-import { splitAgeFile } from "./age-file.ts"
+import { peekAgeFile } from "./age-file.ts"
 import { identityInvalid, recipientInvalid, type AgeKey } from "./age-keys.ts"
-import { openPayload, sealPayload } from "./age-payload.ts"
+import { watchedSource } from "./age-source.ts"
 import type { Encryption } from "./encryption.ts"
+
+// In bytes. A recipient takes 100 of the header, one of the post-quantum kind 1700. One without an end would fill the memory.
+const longestHeader = 1024 * 1024
 
 export type AgeKeys = {
   /** Whom new content is encrypted for; none: it stays in clear. */
@@ -29,20 +31,39 @@ export async function ageEncryption({ recipients: given, identities }: AgeKeys):
 
     async *encrypt(content) {
       if (recipients.length === 0) throw new Error("there is nobody to encrypt for")
-      const { header, fileKey } = await newHeader(new age.Encrypter(), recipients)
-      yield header
-      yield* sealPayload(content, fileKey)
+      const source = watchedSource(content)
+      try {
+        yield* await encrypter.encrypt(ReadableStream.from(source.content))
+      } finally {
+        await source.close()
+      }
     },
 
     async *decrypt(content, about) {
-      const parts = await splitAgeFile(content)
-      if (parts === undefined) throw undecryptable({ where: about.where, why: "it is no age file" })
-      const { header, payload } = parts
+      const { where } = about
+      const file = await peekAgeFile(content)
+      const source = watchedSource(file.content, longestHeader)
+      const decrypter = new age.Decrypter()
+      for (const { text } of identities) decrypter.addIdentity(text)
+      let isForOthers = false
+      // Asked last, and so only when none of ours fits.
+      decrypter.addIdentity({
+        unwrapFileKey: () => {
+          isForOthers = true
+          return null
+        },
+      })
       try {
-        const fileKey = await fileKeyOf(header, { decrypter: new age.Decrypter(), identities, about })
-        yield* openPayload(payload, { fileKey, where: about.where })
+        // The library's own words would quote the content.
+        if (!file.isAge) throw undecryptable({ where, why: "it is no age file" })
+        const clear = await decrypter.decrypt(ReadableStream.from(source.content))
+        source.allowMore()
+        yield* clear
+      } catch (error) {
+        if (!file.isAge || source.hasFailed()) throw error
+        throw isForOthers ? identityMissing(about) : undecryptable({ where, why: "it is damaged or cut off" })
       } finally {
-        await payload.return?.()
+        await source.close()
       }
     },
   }
@@ -54,52 +75,5 @@ function addOr(invalid: (key: AgeKey) => AlcidesError, key: AgeKey, add: () => v
   } catch {
     // The cause would show the key.
     throw invalid(key)
-  }
-}
-
-// The library makes the header. The file key that it made for it is what it tells each recipient: the last one only listens.
-async function newHeader(
-  encrypter: Encrypter,
-  recipients: readonly AgeKey[],
-): Promise<{ readonly header: Uint8Array; readonly fileKey: Uint8Array }> {
-  let fileKey: Uint8Array | undefined
-  for (const { text } of recipients) encrypter.addRecipient(text)
-  encrypter.addRecipient({
-    wrapFileKey: (key) => {
-      fileKey = Uint8Array.from(key)
-      return []
-    },
-  })
-  const empty = await encrypter.encrypt(new Uint8Array())
-  if (fileKey === undefined) throw new Error("no file key was made")
-  return { header: empty.subarray(0, empty.byteLength - sizeOfEmptyPayload), fileKey }
-}
-
-// A nonce and a tag, of 16 bytes each.
-const sizeOfEmptyPayload = 32
-
-type About = Parameters<Encryption["decrypt"]>[1]
-
-async function fileKeyOf(
-  header: Uint8Array,
-  {
-    decrypter,
-    identities,
-    about,
-  }: { readonly decrypter: Decrypter; readonly identities: readonly AgeKey[]; readonly about: About },
-): Promise<Uint8Array> {
-  let isForOthers = false
-  for (const { text } of identities) decrypter.addIdentity(text)
-  // Asked last, and so only when none of ours fits.
-  decrypter.addIdentity({
-    unwrapFileKey: () => {
-      isForOthers = true
-      return null
-    },
-  })
-  try {
-    return await decrypter.decryptHeader(header)
-  } catch (error) {
-    throw isForOthers ? identityMissing(about) : undecryptable({ where: about.where, why: messageOf(error) })
   }
 }

@@ -139,6 +139,21 @@ test("a damaged file is told from one for others, and no byte of a damaged chunk
     "a bit of the last tag": [flipped(file.byteLength - 1), 2 * chunk],
     "cut within a chunk": [file.subarray(0, -1), 2 * chunk],
     "cut between chunks": [file.subarray(0, header + 16 + 2 * (chunk + 16)), chunk],
+    "chunks in another order": [
+      Buffer.concat([
+        file.subarray(0, header + 16),
+        file.subarray(header + 16 + chunk + 16, header + 16 + 2 * (chunk + 16)),
+        file.subarray(header + 16, header + 16 + chunk + 16),
+        file.subarray(header + 16 + 2 * (chunk + 16)),
+      ]),
+      0,
+    ],
+    "a chunk left out": [
+      Buffer.concat([file.subarray(0, header + 16 + chunk + 16), file.subarray(header + 16 + 2 * (chunk + 16))]),
+      chunk,
+    ],
+    "one byte appended": [Buffer.concat([file, Buffer.alloc(1)]), 2 * chunk],
+    "itself appended": [Buffer.concat([file, file]), 2 * chunk],
     "something appended": [Buffer.concat([file, Buffer.alloc(chunk)]), 2 * chunk],
   }
   const encryption = await encryptionFor({ identities: [alice] })
@@ -184,6 +199,49 @@ test("what the source says passes as it is, and the source hears when nobody rea
     await read().catch(() => {})
     expect(closed).toBe(1)
   }
+})
+
+test("content in clear where an age file was expected is not quoted", async () => {
+  const encryption = await encryptionFor({ identities: [alice] })
+  const read = whole(encryption.decrypt(bytes('{"password":"hunter2hunter2"}\n'), about))
+  const error: unknown = await read.catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ message: "version 3 of a.json cannot be decrypted: it is no age file" })
+  expect(inspect(error, { depth: 5 })).not.toContain("hunter2")
+})
+
+test("nothing is read far ahead of its reader, and a header without an end is not read to the end", async () => {
+  const encryption = await encryptionFor({ recipients: [alice], identities: [alice] })
+  const file = await sealed(patterned(64 * chunk), alice)
+  let sent = 0
+  const counted = async function* (content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of content) {
+      sent += piece.byteLength
+      yield piece
+    }
+  }
+  const ways = [
+    encryption.encrypt(counted(inPieces(patterned(64 * chunk), chunk))),
+    encryption.decrypt(counted(inPieces(file, chunk)), about),
+  ]
+  for (const way of ways) {
+    sent = 0
+    let got = 0
+    for await (const piece of way) {
+      got += piece.byteLength
+      expect(sent - got).toBeLessThan(8 * chunk)
+    }
+    expect(got).toBeGreaterThanOrEqual(64 * chunk)
+  }
+
+  sent = 0
+  const endless = async function* (): AsyncGenerator<Uint8Array> {
+    yield Buffer.from("age-encryption.org/v1\n-> X25519 ")
+    for (let left = 100; left > 0; left -= 1) yield Buffer.alloc(chunk, "a")
+  }
+  await expect(whole(encryption.decrypt(counted(endless()), about))).rejects.toMatchObject({
+    code: "state-content-undecryptable",
+  })
+  expect(sent).toBeLessThan(20 * chunk)
 })
 
 test.each([
