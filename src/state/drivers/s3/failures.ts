@@ -1,3 +1,5 @@
+import { retryAfter } from "../patience.ts"
+
 /** One request. */
 export type Step = {
   /** What is done, as in `put record`. */
@@ -38,16 +40,9 @@ export function failureOf(thrown: unknown): Failure {
     status,
     requestId: textOf(metadata["requestId"]),
     region: textOf(error["Region"]) ?? textOf(headers["x-amz-bucket-region"]),
-    retryAfter: retryAfterOf(textOf(headers["retry-after"])),
+    retryAfter: retryAfter(textOf(headers["retry-after"])),
     cause: thrown,
   }
-}
-
-/** Seconds or a date, as milliseconds from now. See RFC 9110, section 10.2.3. */
-export function retryAfterOf(header: string | undefined): number | undefined {
-  if (header === undefined || header === "") return undefined
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now()
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
 const passingCodes = new Set(["RequestTimeout", "BadDigest", "SlowDown", "IncompleteBody"])

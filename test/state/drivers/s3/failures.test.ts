@@ -1,11 +1,5 @@
 import { expect, test } from "vitest"
-import {
-  attemptsFor,
-  failureOf,
-  isRefusal,
-  isUnreachable,
-  retryAfterOf,
-} from "../../../../src/state/drivers/s3/failures.ts"
+import { attemptsFor, failureOf, isRefusal, isUnreachable } from "../../../../src/state/drivers/s3/failures.ts"
 import { patience } from "../../../../src/state/drivers/s3/patience.ts"
 
 const forever = Number.POSITIVE_INFINITY
@@ -61,13 +55,6 @@ test("what the SDK throws is told by the server's code when there was an answer,
   expect(failureOf(broken)).toMatchObject({ code: "ECONNRESET", status: undefined })
   expect(isUnreachable(failureOf(broken))).toBe(true)
   for (const thrown of [undefined, null, "text", 7]) expect(failureOf(thrown)).toMatchObject({ code: "unknown" })
-})
-
-test("Retry-After is a number of seconds or a date", () => {
-  expect(retryAfterOf("3")).toBe(3000)
-  expect(retryAfterOf(new Date(Date.now() + 10_000).toUTCString())).toBeGreaterThan(8_000)
-  expect(retryAfterOf(new Date(Date.now() - 10_000).toUTCString())).toBe(0)
-  for (const header of [undefined, "", "soon", "-1x"]) expect(retryAfterOf(header)).toBeUndefined()
 })
 
 test("patience ends with the attempts that make sense, and waits for nobody longer than a minute", async () => {
