@@ -2,14 +2,13 @@ import type { Encryption } from "../encryption/encryption.ts"
 import { readToken } from "../hercules/credentials.ts"
 import type { Project, StateStore } from "../store.ts"
 import { herculesFiles } from "./hercules/files.ts"
-import { herculesClient } from "./hercules/http.ts"
+import { herculesClient, usualLimits, type HerculesLimits } from "./hercules/http.ts"
 import { herculesLocks } from "./hercules/locks.ts"
-import { usualPatience, type Patience } from "./hercules/patience.ts"
-import { projectRoute } from "./hercules/routes.ts"
+import { projectRoutes } from "./hercules/project.ts"
 import { taskFiles } from "./hercules/task.ts"
-import { parseHerculesUrl } from "./hercules/url.ts"
+import { parseHerculesUrl, projectRoute } from "./hercules/url.ts"
 
-const limits = [
+const shortcomings = [
   "Hercules CI's API compares nothing when a state file is put: only who takes its lock is kept from overwriting others",
   "it gives no fencing tokens: a holder that was paused can have one put on its way when its lease ends",
 ]
@@ -17,32 +16,37 @@ const limits = [
 export type HerculesOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly encryption?: Encryption | undefined
-  readonly patience?: Patience
+  /** How long it goes on after failures; what is left out is as usual. */
+  readonly patience?: Partial<HerculesLimits>
 }
 
 /**
  * Opens Hercules CI's own state and locks: `hercules:`, `hercules:https://HOST` or `hercules:current-task`.
- * Throws `store-url-invalid` and `project-id-invalid`; the token is looked for at the first request.
+ * Throws `store-url-invalid` and `project-id-invalid`; the token is looked for at each request.
  */
 export function openHerculesStore(
   url: string,
   project: Project,
-  { env = process.env, encryption, patience = usualPatience }: HerculesOptions = {},
+  { env = process.env, encryption, patience }: HerculesOptions = {},
 ): StateStore {
   const place = parseHerculesUrl(url, env)
-  const { base, isTask } = place
-  let token: Promise<string> | undefined
   const client = herculesClient({
     place,
-    token: () => (token ??= readToken({ env, host: base.hostname })),
-    patience,
+    token: () => readToken({ env, host: place.base.hostname }),
+    limits: { ...usualLimits, ...patience },
   })
-  const route = projectRoute(project, env)
-  const server = { base, project }
-  const { known, confirm, ...leases } = herculesLocks({ client, route, server })
-  const locks = { known, confirm, ...leases }
-  const files = isTask
+  const server = { client, project, route: projectRoute(project, env) }
+  const locks = herculesLocks(server)
+  const files = place.isTask
     ? taskFiles({ client, locks, encryption })
-    : herculesFiles({ client, route, server, locks, encryption })
-  return { url: place.url, project, limits, ...(encryption !== undefined && { encryption }), ...files, ...leases }
+    : herculesFiles({ client, routes: projectRoutes(server), locks, encryption })
+  const { known: _, confirm: __, ...leases } = locks
+  return {
+    url: place.url,
+    project,
+    limits: shortcomings,
+    ...(encryption !== undefined && { encryption }),
+    ...files,
+    ...leases,
+  }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import { inspect } from "node:util"
 import { expect, onTestFinished, test } from "vitest"
 import { openHerculesStore } from "../../../src/state/drivers/hercules.ts"
-import type { Patience } from "../../../src/state/drivers/hercules/patience.ts"
+import type { HerculesLimits } from "../../../src/state/drivers/hercules/http.ts"
 import { stateLock } from "../../../src/state/names.ts"
 import type { StateStore } from "../../../src/state/store.ts"
 import { startFaultProxy, type Fault, type FaultProxy, type ProxiedRequest } from "../../support/fault-proxy.ts"
@@ -10,14 +10,14 @@ import { project } from "../contract.ts"
 import { bytes, textOf } from "../support/content.ts"
 import { plainStorage, servedStorage, token, type HerculesStorage } from "../support/hercules-server.ts"
 
-const patience: Patience = { deadline: 5_000, silence: 1_000, firstPause: 20 }
+const patience = { deadline: 5_000, silence: 1_000, firstPause: 20 }
 const writer = { by: "alice@ci" }
 const absent = { base: "absent", writer } as const
 
 type Net = { readonly storage: HerculesStorage; readonly proxy: FaultProxy; readonly store: StateStore }
 
 /** A store behind a network on which anything may go wrong. */
-async function net(make = servedStorage, more: Partial<Patience> = {}): Promise<Net> {
+async function net(make = servedStorage, more: Partial<HerculesLimits> = {}): Promise<Net> {
   const storage = await make()
   const proxy = await startFaultProxy(storage.endpoint)
   onTestFinished(async () => {

@@ -6,7 +6,6 @@ import { tmpdir } from "node:os"
 import { expect, onTestFinished, test } from "vitest"
 import { openHerculesStore } from "../../../src/state/drivers/hercules.ts"
 import { spool } from "../../../src/state/drivers/hercules/spool.ts"
-import { retryAfter } from "../../../src/state/drivers/hercules/patience.ts"
 import { stateLock } from "../../../src/state/names.ts"
 import { openStore } from "../../../src/state/open.ts"
 import { startFaultProxy } from "../../support/fault-proxy.ts"
@@ -257,12 +256,3 @@ async function bufferOf(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
   for await (const chunk of content) chunks.push(Uint8Array.from(chunk))
   return Buffer.concat(chunks)
 }
-
-test("Retry-After is seconds or a date", () => {
-  const now = Date.parse("Fri, 21 Nov 2025 12:00:00 GMT")
-  expect(retryAfter("2", now)).toBe(2_000)
-  expect(retryAfter("Fri, 21 Nov 2025 12:00:05 GMT", now)).toBe(5_000)
-  expect(retryAfter("Fri, 21 Nov 2025 11:00:00 GMT", now)).toBe(0)
-  expect(retryAfter("soon", now)).toBeUndefined()
-  expect(retryAfter(undefined, now)).toBeUndefined()
-})

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http"
-import { AlcidesError, messageOf, usageError } from "../../../errors.ts"
+import { AlcidesError, Exit, messageOf, usageError, type ExitCode } from "../../../errors.ts"
 import * as z from "../../../schema.ts"
 import { apiErrorSchema } from "../../hercules/api.ts"
+import type { VersionRecord } from "../../records/state-record.ts"
 
 // Bytes of a refusal that are read.
 const longestRefusal = 16 * 1024
@@ -34,17 +35,13 @@ export type Refusal = {
   readonly isHtml: boolean
 }
 
-/** What a server said when it refused. Never fails: that it refused is known already. */
-export async function readRefusal(response: IncomingMessage): Promise<Refusal> {
+/** What a server said when it refused, without the token. Never fails: that it refused is known already. */
+export async function readRefusal(response: IncomingMessage, token: string): Promise<Refusal> {
   const status = response.statusCode ?? 0
   const isHtml = /html/i.test(response.headers["content-type"] ?? "")
-  const error = parseRefusal(await readSome(response))
-  const said =
-    error?.message
-      .split("\n", 1)[0]
-      ?.replaceAll(/\p{Cc}/gu, " ")
-      .slice(0, 300) ?? ""
-  return { status, said, code: error?.code, isHtml }
+  const { message = "", code } = parseRefusal(await readSome(response)) ?? {}
+  const [line = ""] = message.replaceAll(token, "***").split("\n", 1)
+  return { status, said: line.replaceAll(/\p{Cc}/gu, " ").slice(0, 300), code, isHtml }
 }
 
 async function readSome(response: IncomingMessage): Promise<string> {
@@ -104,7 +101,71 @@ export function refused({ where, refusal }: { readonly where: string; readonly r
   })
 }
 
+const known: Readonly<Record<string, ExitCode>> = {
+  "state-conflict": Exit.failed,
+  "state-encryption-expected": Exit.usage,
+  "state-locked": Exit.notLocked,
+  "lease-lost": Exit.notLocked,
+}
+
+/** A refusal by `alcides serve state`, which says more than a status: as the store behind it said it. */
+export function knownRefusal({ code, said }: Refusal): AlcidesError | undefined {
+  const exit = code === undefined ? undefined : known[code]
+  return code === undefined || exit === undefined ? undefined : new AlcidesError({ code, message: said, exit })
+}
+
 /** What this server has no way to do. */
 export function unsupported({ what, hint }: { readonly what: string; readonly hint: string }): AlcidesError {
   return usageError({ code: "store-unsupported", message: `Hercules CI's API cannot ${what}`, hint })
+}
+
+type Written = { readonly name: string; readonly written: VersionRecord }
+
+/** Somebody who takes no locks wrote at the same time. */
+export function raced({
+  name,
+  written,
+  versions,
+}: Written & { readonly versions: readonly VersionRecord[] }): AlcidesError {
+  const others = versions
+    .filter((version) => version !== written)
+    .map(({ version, writer }) => `version ${version} by ${writer.by}`)
+  return new AlcidesError({
+    code: "state-raced",
+    message: `${JSON.stringify(name)} was written as version ${written.version}, but at the same time came ${others.join(", ")}`,
+    hint: "nothing is erased: compare these versions, and put what is right; let everyone who writes take the lock",
+    exit: Exit.stateAtRisk,
+  })
+}
+
+/** The server said yes, and does not list what it took. */
+export function putUnconfirmed({
+  name,
+  versions,
+}: {
+  readonly name: string
+  readonly versions: readonly VersionRecord[]
+}): AlcidesError {
+  const found = versions.map(({ version, writer }) => `version ${version} by ${writer.by}`).join(", ")
+  return new AlcidesError({
+    code: "state-put-unconfirmed",
+    message: `the server took ${JSON.stringify(name)}, but does not list it: it lists ${found || "no new version"}`,
+    hint: "look at `alcides state history`, and put it again when it is not there",
+    exit: Exit.stateAtRisk,
+  })
+}
+
+/** It was written, but the lock may have been somebody else's by then. */
+export function leaseLostMeanwhile({
+  name,
+  written: { version },
+  cause,
+}: Written & { readonly cause: unknown }): AlcidesError {
+  return new AlcidesError({
+    code: "state-lease-unconfirmed",
+    message: `${JSON.stringify(name)} was written as version ${version}, but then its lease could not be confirmed: ${messageOf(cause)}`,
+    hint: "nothing is erased: look at `alcides state history` for versions of others around it",
+    exit: Exit.stateAtRisk,
+    cause,
+  })
 }

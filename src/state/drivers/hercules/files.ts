@@ -1,83 +1,79 @@
 import { peekAgeFile } from "../../encryption/age-file.ts"
-import { contentMissing, verified } from "../../content.ts"
-import { sealed } from "../../encryption/sealing.ts"
+import { assertInClear, sealed, unsealed } from "../../encryption/sealing.ts"
 import type { Encryption } from "../../encryption/encryption.ts"
-import { extensionHeaders } from "../../hercules/api.ts"
 import { assertStateName } from "../../names.ts"
 import * as rules from "../../records/state-record.ts"
 import type { StateRecord, VersionRecord } from "../../records/state-record.ts"
 import type { LeaseId, StateStore } from "../../store.ts"
-import { assertClear, openedContent } from "./age.ts"
-import { download } from "./download.ts"
 import { unsupported } from "./failures.ts"
-import type { Call, HerculesClient } from "./http.ts"
-import { readListing, recordIn } from "./listing.ts"
+import type { HerculesClient } from "./http.ts"
 import type { HerculesLocks } from "./locks.ts"
-import { knownRefusal } from "./refusals.ts"
-import type { Server } from "./versions.ts"
-import { writeState } from "./write.ts"
+import { putVersion } from "./put.ts"
 
-type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete">
+export type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete">
+
+/** One state file as the server shows it at one moment. */
+export interface Look {
+  readonly record: StateRecord
+  /** A version's content as it is stored. */
+  content(version: VersionRecord): AsyncIterable<Uint8Array>
+  /** Nothing is read any more. */
+  end(): Promise<void>
+}
+
+/** State files by one kind of routes: a project's, or those of the running task. */
+export interface FileRoutes {
+  /** The route of a state file's content. */
+  data(name: string): readonly string[]
+  look(name: string, lease?: LeaseId): Promise<Look>
+  all(): Promise<readonly StateRecord[]>
+}
 
 export type FilesOptions = {
   readonly client: HerculesClient
-  /** The project's, as the first pieces of paths. */
-  readonly route: readonly string[]
-  readonly server: Server
+  readonly routes: FileRoutes
   readonly locks: HerculesLocks
   readonly encryption: Encryption | undefined
 }
 
-/** State files by the routes of a project. */
-export function herculesFiles(options: FilesOptions): StateFiles {
-  const { client, route, locks, encryption } = options
-  const listing = (): Promise<readonly StateRecord[]> => readListing(options)
-  const recordAt = async (name: string): Promise<StateRecord> => recordIn(await listing(), name)
+// The server keeps no word on encryption: an age file is known by how it begins, and for whom it is by nothing but trying.
+const encrypted = { recipients: [] }
 
-  // A version does not change, so that it may be asked for as often as it takes.
-  const stored = (
-    name: string,
-    { version, size, sha256 }: VersionRecord,
-    lease?: LeaseId,
-  ): AsyncIterable<Uint8Array> => {
-    const where = `version ${version} of ${JSON.stringify(name)}`
-    const call: Call = {
-      method: "GET",
-      path: [...route, "state", name, "data"],
-      query: { version: String(version) },
-      ...(lease !== undefined && { headers: { [extensionHeaders.lease]: lease.id } }),
-      onRefusal: (refusal) => (refusal.status === 404 ? contentMissing(where) : knownRefusal(refusal)),
-    }
-    const content = download(client, call)
-    return sha256 === "" ? content : verified(content, { size, sha256, where })
-  }
-
-  const opened = async (name: string, found: VersionRecord, lease: LeaseId | undefined) => {
-    const { isAge, content } = await peekAgeFile(stored(name, found, lease))
-    return openedContent({ name, version: found, isAge, content, encryption })
-  }
-
+/** State files on top of what the routes show. */
+export function herculesFiles({ client, routes, locks, encryption }: FilesOptions): StateFiles {
   return {
     async get(name, { version, lease } = {}) {
       assertStateName(name)
       if (lease !== undefined) await locks.confirm(lease.id)
-      const record = await recordAt(name)
+      const look = await routes.look(name, lease)
+      const { record } = look
       const found =
         version === undefined ? rules.currentVersion(record) : record.versions.find((one) => one.version === version)
-      return found === undefined ? undefined : opened(name, found, lease)
+      if (found === undefined) {
+        await look.end()
+        return undefined
+      }
+      const { isAge, content } = await peekAgeFile(lastContent(look, found))
+      const known = rules.publicVersion(found)
+      if (!isAge) return { version: known, content }
+      const where = `version ${found.version} of ${JSON.stringify(name)}`
+      return {
+        version: { ...known, encrypted },
+        content: unsealed(content, { where, encrypted, encryption }),
+      }
     },
 
     async put(name, clear, { base, writer, lease, inClear = false }) {
       assertStateName(name)
       const { content, encrypted } = sealed(clear, inClear ? undefined : encryption)
-      const mayFollow = async (version: VersionRecord): Promise<void> => {
-        if (!inClear && encrypted === undefined) await assertClear(name, version, stored(name, version))
+      const mayFollow = async (version: VersionRecord, look: Look): Promise<void> => {
+        if (!inClear && encrypted === undefined) await assertClear(version, look)
       }
-      return writeState({ ...options, name, base, writer, lease, listing, mayFollow, content: async () => content })
+      return putVersion({ client, routes, locks, name, base, writer, lease, mayFollow, content: async () => content })
     },
 
     async list() {
-      const summaries = (await listing()).flatMap((record) => {
+      const summaries = (await routes.all()).flatMap((record) => {
         const current = rules.currentVersion(record)
         if (current === undefined) return []
         return [{ name: record.name, current: rules.publicVersion(current), versions: record.versions.length }]
@@ -87,30 +83,25 @@ export function herculesFiles(options: FilesOptions): StateFiles {
 
     async history(name) {
       assertStateName(name)
-      const { versions } = await recordAt(name)
+      const look = await routes.look(name)
+      await look.end()
+      const { versions } = look.record
       return versions.length === 0 ? undefined : versions.map(rules.publicVersion).toReversed()
     },
 
     async rollback(name, { to, writer, lease }) {
       assertStateName(name)
       const content = async (): Promise<AsyncIterable<Uint8Array>> => {
-        const record = recordIn(await listing(), name)
+        const look = await routes.look(name)
+        const { record } = look
         if (record.versions.length === 0) throw rules.stateAbsent(name)
         const target = record.versions.find(({ version }) => version === to)
         if (target === undefined) throw rules.versionAbsent(record, to)
-        return stored(name, target)
+        return lastContent(look, target)
       }
       const mayFollow = async (): Promise<void> => {}
-      const version = await writeState({
-        ...options,
-        name,
-        base: "current",
-        writer,
-        lease,
-        listing,
-        mayFollow,
-        content,
-      })
+      const base = "current"
+      const version = await putVersion({ client, routes, locks, name, base, writer, lease, mayFollow, content })
       return { ...version, rollbackOf: to }
     },
 
@@ -122,4 +113,19 @@ export function herculesFiles(options: FilesOptions): StateFiles {
       })
     },
   }
+}
+
+async function* lastContent(look: Look, version: VersionRecord): AsyncGenerator<Uint8Array> {
+  try {
+    yield* look.content(version)
+  } finally {
+    await look.end()
+  }
+}
+
+/** Throws `state-encryption-expected` when what is written in clear would follow this version, and this version is encrypted. */
+async function assertClear(current: VersionRecord, { record, content }: Look): Promise<void> {
+  const { isAge, content: rest } = await peekAgeFile(content(current))
+  await rest[Symbol.asyncIterator]().return?.()
+  assertInClear(record.name, [{ version: current.version, encrypted: isAge ? encrypted : undefined }])
 }

@@ -7,7 +7,6 @@ import { stateLocked } from "../../locks/permission.ts"
 import { keepRenewing } from "../../locks/renewal.ts"
 import type { Lease, LeaseId, LeaseRequest, Writer } from "../../store.ts"
 import type { HerculesLocks } from "./locks.ts"
-import type { Patience } from "./patience.ts"
 
 /** How another put of Alcides is told from a lock that somebody holds for longer. */
 const description = "alcides: a put under way"
@@ -33,8 +32,8 @@ export type Guarding = {
   readonly lease: LeaseId | undefined
   readonly writer: Writer
   readonly locks: HerculesLocks
-  /** Other puts are waited for until its deadline. */
-  readonly patience: Pick<Patience, "deadline">
+  /** Milliseconds for which other puts are waited for. */
+  readonly deadline: number
 }
 
 /**
@@ -80,7 +79,7 @@ async function takeLock({
   lease,
   writer,
   locks,
-  patience: { deadline },
+  deadline,
 }: Guarding): Promise<{ readonly own: Lease; readonly since: number }> {
   const request: LeaseRequest = {
     lock: stateLock(name),

@@ -1,22 +1,30 @@
 import * as z from "../../../schema.ts"
-import { emptyStateRecord, type StateRecord } from "../../records/state-record.ts"
+import { stateVersionSchema, type ApiStateVersion } from "../../hercules/api.ts"
+import { formatProject } from "../../names.ts"
+import { emptyStateRecord, type StateRecord, type VersionRecord } from "../../records/state-record.ts"
+import type { Project, Writer } from "../../store.ts"
 import { notTheApi } from "./failures.ts"
 import { whereOf, type HerculesClient } from "./http.ts"
-import { listedFileSchema, listingSchema, recordOf, type Server } from "./versions.ts"
+
+// The files are read one by one, because any name may be a state file's, also one that objects keep for themselves.
+const listingSchema = z.object({ stateFiles: z.unknown() })
+const listedFileSchema = z.object({ name: z.string(), versions: z.array(stateVersionSchema) })
+type ListedFile = z.output<typeof listedFileSchema>
+
+/** One project on one server. */
+export type Server = {
+  readonly client: HerculesClient
+  readonly project: Project
+  /** The project's, as the first pieces of paths. */
+  readonly route: readonly string[]
+}
 
 /**
- * All state files of the project with all their versions. What is not in it is not there: the one answer of this API that tells an absent
- * file from a project or a server that is not there.
+ * `GET P/states`: all state files of the project with all their versions. What is not in it is not there: the one answer of this API that
+ * tells an absent file from a project or a server that is not there.
  */
-export async function readListing({
-  client,
-  route,
-  server,
-}: {
-  readonly client: HerculesClient
-  readonly route: readonly string[]
-  readonly server: Server
-}): Promise<readonly StateRecord[]> {
+export async function readListing(server: Server): Promise<readonly StateRecord[]> {
+  const { client, route } = server
   const call = { method: "GET", path: [...route, "states"] } as const
   const { answer } = await client.json(call, listingSchema)
   const { stateFiles } = answer
@@ -28,7 +36,45 @@ export async function readListing({
   return files.data.map((file) => recordOf(file, server))
 }
 
-/** What is listed of one state file, which may be nothing. */
-export function recordIn(records: readonly StateRecord[], name: string): StateRecord {
-  return records.find((record) => record.name === name) ?? emptyStateRecord(name)
+// As a head record, so that the rules for those hold here, too.
+function recordOf({ name, versions }: ListedFile, server: Server): StateRecord {
+  const sorted = versions.toSorted((a, b) => a.version - b.version)
+  return { ...emptyStateRecord(name), versions: sorted.map((version) => versionOf(version, server)) }
+}
+
+// A server that does not know the size or the hash of an old version tells null: 0 and "" stand for that.
+function versionOf(listed: ApiStateVersion, server: Server): VersionRecord {
+  const { version, creationTime, sha256, size } = listed
+  return {
+    version,
+    id: String(version),
+    created: creationTime,
+    size: size ?? 0,
+    // Other ways to write a hash are not known.
+    sha256: sha256 !== null && /^[0-9a-f]{64}$/i.test(sha256) ? sha256.toLowerCase() : "",
+    blob: String(version),
+    writer: uploaderOf(listed, server),
+  }
+}
+
+function uploaderOf({ job, uploader }: ApiStateVersion, { client: { base }, project }: Server): Writer {
+  const rev = job?.source?.revision
+  return {
+    by: uploader?.displayName ?? (job === null ? "unknown" : `job ${job.index ?? job.id}`),
+    ...(rev !== undefined && { rev }),
+    ...(job?.index !== undefined && { runUrl: jobUrl({ base, path: formatProject(project), index: job.index }) }),
+  }
+}
+
+/** Where people see a job. */
+export function jobUrl({
+  base,
+  path,
+  index,
+}: {
+  readonly base: URL
+  readonly path: string
+  readonly index: number
+}): string {
+  return new URL(`/${path}/jobs/${index}`, base).href
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import type { IncomingHttpHeaders } from "node:http"
 import { AlcidesError } from "../../../errors.ts"
 import { leaseLost } from "../../failures.ts"
 import {
@@ -6,16 +7,15 @@ import {
   acquiredSchema,
   extensionHeaders,
   type AcquireRequest,
+  type ApiLease,
   type UpdateRequest,
 } from "../../hercules/api.ts"
-import { assertLockName } from "../../names.ts"
+import { assertLockName, formatProject } from "../../names.ts"
 import type { Lease, LeaseAnswer, LeaseRequest, StateStore } from "../../store.ts"
-import { unsupported } from "./failures.ts"
-import type { Call, HerculesClient } from "./http.ts"
-import { blockingLease, noToken, strangeLease } from "./leases.ts"
-import { withPatience } from "./patience.ts"
-import { isUuid } from "./routes.ts"
-import type { Server } from "./versions.ts"
+import { notTheApi, unsupported } from "./failures.ts"
+import { jsonBody, whereOf, type Call } from "./http.ts"
+import { jobUrl, type Server } from "./listing.ts"
+import { isUuid } from "./url.ts"
 
 type Leases = Pick<StateStore, "acquire" | "withdraw" | "renew" | "release" | "locks" | "break">
 
@@ -26,78 +26,60 @@ export interface HerculesLocks extends Leases {
   confirm(leaseId: string): Promise<void>
 }
 
+// The server gives no fencing tokens, and a number that protects nothing must not look like one that does.
+const noToken = 0
+
 /** The server's locks. How long a lease lasts is the server's decision: the `ttl` of a request does not reach it. */
-export function herculesLocks({
-  client,
-  route,
-  server,
-}: {
-  readonly client: HerculesClient
-  readonly route: readonly string[]
-  readonly server: Server
-}): HerculesLocks {
+export function herculesLocks(server: Server): HerculesLocks {
+  const { client, route } = server
   const granted = new Map<string, Lease>()
   const asked = new Map<string, LeaseRequest>()
 
   const update = async (leaseId: string, description: string | undefined): Promise<string> => {
-    if (!isUuid(leaseId)) throw leaseLost({ lease: leaseId, why: "no lease ever had this id" })
     const request: UpdateRequest = { description: description ?? null }
     const { answer } = await client.json(
-      { method: "POST", ...leaseCall(leaseId), ...jsonBody(request) },
+      { method: "POST", ...leaseCall(leaseId), body: jsonBody(request) },
       acquiredSchema,
     )
     return answer.expirationTime
   }
 
   const ask = async (request: LeaseRequest): Promise<LeaseAnswer> => {
-    const { lock, exclusive, description, parent, idempotencyKey } = request
+    const { lock, exclusive, description, parent, holder, queue } = request
     const body: AcquireRequest = {
       description,
       exclusive,
       parent: parent ?? null,
-      idempotencyKey: uuidOf(idempotencyKey),
+      idempotencyKey: uuidOf(request.idempotencyKey),
     }
-    const { headers, ...sent } = jsonBody(body)
-    const { answer, now } = await client.json(
-      {
-        method: "POST",
-        path: [...route, "lock", lock],
-        headers: { ...headers, [extensionHeaders.queue]: String(request.queue) },
-        ...sent,
-      },
-      acquireResponseSchema,
-    )
+    const call: Call = {
+      method: "POST",
+      path: [...route, "lock", lock],
+      headers: { [extensionHeaders.queue]: String(queue) },
+      body: jsonBody(body),
+    }
+    const { answer, headers } = await client.json(call, acquireResponseSchema)
     if (answer.tag === "Blocked") {
       const by = answer.contents.blockedByLeases.map((lease) => blockingLease(lock, lease, server))
       return { outcome: "blocked", by, ahead: 0 }
     }
-    const { leaseId, expirationTime: expires } = answer.contents
-    const lease = {
-      id: leaseId,
-      lock,
-      exclusive,
-      description,
-      holder: request.holder,
-      ...(parent !== undefined && { parent }),
-      token: noToken,
-      // The server tells whole seconds: from the end of this one on, a lease is never thought to last longer than it does.
-      acquired: new Date(now + 999).toISOString(),
-      expires,
-    }
-    granted.set(leaseId, lease)
+    const { leaseId: id, expirationTime: expires } = answer.contents
+    const acquired = timeOf(headers, whereOf(client.base, call))
+    const ours = { id, lock, exclusive, description, holder, ...(parent !== undefined && { parent }) }
+    const lease = { ...ours, token: noToken, acquired, expires }
+    granted.set(id, lease)
     return { outcome: "acquired", lease }
   }
 
   const release = async (leaseId: string): Promise<void> => {
-    if (!isUuid(leaseId)) throw leaseLost({ lease: leaseId, why: "no lease ever had this id" })
+    const call: Call = { method: "DELETE", ...leaseCall(leaseId) }
     granted.delete(leaseId)
     let attempts = 0
-    const attempt = (): ReturnType<HerculesClient["attempt"]> => {
-      attempts += 1
-      return client.attempt({ method: "DELETE", ...leaseCall(leaseId) })
-    }
     try {
-      const response = await withPatience(attempt, client.patience)
+      const response = await client.retry(() => {
+        attempts += 1
+        return client.attempt(call)
+      })
       response.resume()
     } catch (error) {
       // An attempt whose answer was lost may be the one that released it.
@@ -157,6 +139,7 @@ export function herculesLocks({
 }
 
 function leaseCall(leaseId: string): Pick<Call, "path" | "onRefusal"> {
+  if (!isUuid(leaseId)) throw leaseLost({ lease: leaseId, why: "no lease ever had this id" })
   return {
     path: ["lock-leases", leaseId.toLowerCase()],
     onRefusal: ({ status, isHtml }) =>
@@ -166,16 +149,40 @@ function leaseCall(leaseId: string): Pick<Call, "path" | "onRefusal"> {
   }
 }
 
-function jsonBody(body: AcquireRequest | UpdateRequest): Required<Pick<Call, "headers" | "body">> {
-  const bytes = Buffer.from(JSON.stringify(body))
+// Leases are counted by the server's clock, and this is where it tells the time: in whole seconds. From the end of that second on, a lease
+// is never thought to last longer than it does.
+function timeOf({ date = "" }: IncomingHttpHeaders, where: string): string {
+  const now = Date.parse(date)
+  if (Number.isNaN(now)) throw notTheApi({ where, what: "no Date header" })
+  return new Date(now + 999).toISOString()
+}
+
+/** A lease that is in the way, as far as the server tells. */
+function blockingLease(lock: string, lease: ApiLease, { client: { base } }: Server): Lease {
+  const { id, exclusive, description, user, job, parent, startTime, expirationTime } = lease
+  const project =
+    job === null ? undefined : { ...job.project, site: job.project.owner.site.name, owner: job.project.owner.name }
+  const path = project === undefined ? "" : formatProject(project)
   return {
-    headers: { "content-type": "application/json" },
-    body: { size: bytes.byteLength, open: () => once(bytes) },
+    id,
+    lock,
+    exclusive,
+    description,
+    holder: {
+      by: user?.displayName ?? (job === null ? "unknown" : `job ${job.index} of ${path}`),
+      ...(job !== null && { runUrl: jobUrl({ base, path, index: job.index }) }),
+    },
+    ...(parent !== null && { parent }),
+    token: noToken,
+    acquired: startTime,
+    expires: expirationTime,
   }
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
+/** A lease of another program: the server tells nothing of it but its end. */
+function strangeLease(id: string, expires: string): Lease {
+  const unknown = { lock: "unknown", exclusive: true, description: "", holder: { by: "unknown" } }
+  return { id, ...unknown, token: noToken, acquired: expires, expires }
 }
 
 /** The server takes UUIDs alone. */

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest"
-import { projectRoute } from "../../../../src/state/drivers/hercules/routes.ts"
-import { parseHerculesUrl } from "../../../../src/state/drivers/hercules/url.ts"
+import { parseHerculesUrl, projectRoute } from "../../../../src/state/drivers/hercules/url.ts"
 
 test.each([
   ["hercules:", {}, "https://hercules-ci.com/", undefined, false],
