@@ -11,6 +11,8 @@ export type Connection = { readonly sdk: typeof Sdk; readonly client: S3Client }
 // In milliseconds.
 const connectTimeout = 5_000
 const idleTimeout = 30_000
+// What a connection reads ahead, in bytes: whoever reads slowly then gets it in few large chunks, each of which costs a turn of threads.
+const agent = { keepAlive: true, maxSockets: 50, highWaterMark: 1024 * 1024 }
 
 /** Loads the SDK and makes a client that tries once, and that tells the clock about each answer. No request is made. */
 export async function connect({
@@ -35,7 +37,12 @@ export async function connect({
     responseChecksumValidation: "WHEN_REQUIRED",
     maxAttempts: 1,
     expectContinueHeader: false,
-    requestHandler: { connectionTimeout: connectTimeout, socketTimeout: idleTimeout },
+    requestHandler: {
+      connectionTimeout: connectTimeout,
+      socketTimeout: idleTimeout,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
   }
   let client = withoutWarning(() => new sdk.S3Client(config))
   // Servers that are not AWS mostly have no regions, but a request must be signed for one.
