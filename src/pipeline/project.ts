@@ -25,8 +25,9 @@ export async function resolveProject({ flag, env, cwd }: ProjectOptions): Promis
 
 /** The project that the flag or the environment names. */
 export function namedProject({ flag, env }: Pick<ProjectOptions, "flag" | "env">): Project | undefined {
-  const text = flag ?? env["ALCIDES_PROJECT"] ?? env["HERCULES_CI_PROJECT_PATH"]
-  return text === undefined || text === "" ? undefined : parseProject(text)
+  // An empty flag is a mistake, such as `--project "$UNSET"`; an empty variable is one that is not set.
+  const text = flag ?? (env["ALCIDES_PROJECT"] || env["HERCULES_CI_PROJECT_PATH"] || undefined)
+  return text === undefined ? undefined : parseProject(text)
 }
 
 /** The project of a repository. Throws `project-unknown`. */

@@ -63,8 +63,14 @@ function schemeOf(url: string): string {
   throw usageError({
     code: "store-url-invalid",
     message: `${JSON.stringify(url)} is no store URL`,
-    hint: `write file:${url} for a folder`,
+    hint: urlHint(url),
   })
+}
+
+function urlHint(url: string): string {
+  if (url.trim() === "") return "write file:///absolute/folder or s3://BUCKET/PREFIX"
+  const lower = url.replace(/^[a-z]\w*:/i, (scheme) => scheme.toLowerCase())
+  return lower === url ? `write file:${url} for a folder` : `write ${lower}: a scheme has small letters`
 }
 
 export type StoreChoice = {
@@ -77,16 +83,37 @@ export type StoreChoice = {
   readonly cwd?: string
 }
 
-/** Which store is meant: the flag, else `ALCIDES_STATE`, else the pipeline file's, else a folder of the user's. */
+/** Which store is meant: the flag, else `ALCIDES_STATE`, else the pipeline file's, else a folder of the user's. A URL that cannot be read is the driver's. */
 export function storeUrl({ flag, env, configured, cwd = process.cwd() }: StoreChoice): string {
   const url =
     flag ?? (env["ALCIDES_STATE"] || undefined) ?? configured ?? pathToFileURL(join(stateHome(env), "alcides")).href
-  const [, relative, query] = /^file:(?!\/)([^?]+)(.*)$/.exec(url) ?? []
-  return relative === undefined ? url : pathToFileURL(resolve(cwd, decodeURIComponent(relative))).href + (query ?? "")
+  const [, relative = "", query = ""] = /^file:(?!\/)([^?]+)(.*)$/.exec(url) ?? []
+  const path = decoded(relative)
+  if (path === undefined || path === "") return url
+  return (
+    pathToFileURL(
+      resolve(
+        cwd,
+        path.replace(/^~(?=\/|$)/, () => homeOf(env)),
+      ),
+    ).href + query
+  )
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** `$XDG_STATE_HOME`, else `~/.local/state`. See https://specifications.freedesktop.org/basedir-spec/latest/ */
 export function stateHome(env: Readonly<Record<string, string | undefined>>): string {
-  const { XDG_STATE_HOME: xdg, HOME: home } = env
-  return xdg !== undefined && isAbsolute(xdg) ? xdg : join(home || homedir(), ".local", "state")
+  const { XDG_STATE_HOME: xdg } = env
+  return xdg !== undefined && isAbsolute(xdg) ? xdg : join(homeOf(env), ".local", "state")
+}
+
+function homeOf({ HOME: home }: Readonly<Record<string, string | undefined>>): string {
+  return home || homedir()
 }

@@ -16,6 +16,7 @@ it("is the flag's, else the environment's, else git's", async () => {
   expect(await at("s/flag/r", both)).toEqual({ site: "s", owner: "flag", name: "r" })
   expect(await at(undefined, both)).toEqual({ site: "s", owner: "alcides", name: "r" })
   expect(await at(undefined, { HERCULES_CI_PROJECT_PATH: "s/hercules/r" })).toMatchObject({ owner: "hercules" })
+  expect(await at(undefined, { ...both, ALCIDES_PROJECT: "" })).toMatchObject({ owner: "hercules" })
   expect(await at(undefined)).toEqual({ site: "github", owner: "git-org", name: "repo" })
 })
 
@@ -30,6 +31,11 @@ it("says that nobody knows it, and what to do", async () => {
     code: "project-invalid",
     exit: 2,
   })
+})
+
+it("does not take another project for one whose variable was empty", async () => {
+  const empty = resolveProject({ flag: "", env: { ALCIDES_PROJECT: "s/o/r" }, cwd: repository.root })
+  await expect(empty).rejects.toMatchObject({ code: "project-invalid", message: '"" is no project' })
 })
 
 it("writes the slashes of subgroups as the path of a project can hold them", () => {

@@ -29,6 +29,19 @@ test("relative folders start where the command was typed", () => {
   )
 })
 
+test("~ is the user's home, which a shell says only where it sets a variable", () => {
+  const at = (flag: string): string =>
+    storeUrl({ flag, env: { HOME: "/home/alice" }, configured: undefined, cwd: "/w" })
+  expect(at("file:~/state?create=never")).toBe("file:///home/alice/state?create=never")
+  expect(at("file:~")).toBe("file:///home/alice")
+  expect(at("file:~bob")).toBe("file:///w/%7Ebob")
+})
+
+test("what cannot be read is left to the driver, which says so", async () => {
+  const url = storeUrl({ flag: "file:%zz", env: {}, configured: undefined })
+  await expect(openStore(url, project)).rejects.toMatchObject({ code: "store-url-invalid", exit: 2 })
+})
+
 test("a relative XDG_STATE_HOME does not count, as its specification says", () => {
   expect(stateHome({ XDG_STATE_HOME: "state", HOME: "/home/alice" })).toBe("/home/alice/.local/state")
   expect(stateHome({})).toBe(`${homedir()}/.local/state`)
@@ -47,6 +60,14 @@ test.each([
   ["file:%zz", "store-url-invalid", expect.stringContaining("is no file: URL")],
 ])("%s is refused", async (url, code, message) => {
   await expect(openStore(url, project)).rejects.toMatchObject({ code, message, exit: 2, hint: expect.any(String) })
+})
+
+test.each([
+  ["", "write file:///absolute/folder or s3://BUCKET/PREFIX"],
+  ["/var/lib/alcides", "write file:/var/lib/alcides for a folder"],
+  ["S3://bucket/Prefix", "write s3://bucket/Prefix: a scheme has small letters"],
+])("the hint for %j is %j", async (url, hint) => {
+  await expect(openStore(url, project)).rejects.toMatchObject({ code: "store-url-invalid", hint })
 })
 
 test("the hint names the drivers that there are", async () => {
