@@ -17,13 +17,14 @@ const day = 24 * 3600_000
  */
 export function pruneVersions(
   record: StateRecord,
-  { keepLast = 0, keepDays = 0, now }: Retention & { /** Milliseconds, by the store's clock. */ readonly now: number },
+  { keepLast = 0, keepDays, now }: Retention & { /** Milliseconds, by the store's clock. */ readonly now: number },
 ): { readonly record: StateRecord; readonly removed: readonly VersionRecord[] } {
   let newer = 0
   let replaced = Number.POSITIVE_INFINITY
   const removed = new Set<VersionRecord>()
   for (const version of record.versions.toReversed()) {
-    const isWanted = newer < keepLast || replaced > now - keepDays * day
+    // Without a rule of days the time decides nothing: a server's clock counts whole seconds, and may be behind the last put.
+    const isWanted = newer < keepLast || (keepDays !== undefined && replaced > now - keepDays * day)
     if (replaced !== Number.POSITIVE_INFINITY && version.pinned === undefined && !isWanted) removed.add(version)
     if (version.blob !== undefined) newer += 1
     replaced = Date.parse(version.created)

@@ -17,6 +17,8 @@ describe("pruneVersions", () => {
   it("keeps the newest N", () => {
     expect(kept(five, { keepLast: 2, now: 6 * day })).toEqual([4, 5])
     expect(kept(five, { keepLast: 9, now: 6 * day })).toEqual([1, 2, 3, 4, 5])
+    // By a clock that is behind the one of the last put.
+    expect(kept(five, { keepLast: 2, now: 5 * day - 1 })).toEqual([4, 5])
   })
 
   it("keeps what was current in the last D days, however old it is", () => {

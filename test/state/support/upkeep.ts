@@ -1,30 +1,35 @@
-import { cp, readdir, rm, utimes } from "node:fs/promises"
+import { readdir, utimes } from "node:fs/promises"
 import { join } from "node:path"
-import { pathToFileURL } from "node:url"
+import { fileURLToPath } from "node:url"
 import { expect, onTestFinished } from "vitest"
-import { openFileStore } from "../../../src/state/drivers/file.ts"
 import { stateKeys } from "../../../src/state/keys.ts"
 import { stateLock } from "../../../src/state/names.ts"
-import { createStateStore } from "../../../src/state/object-state-store.ts"
+import { openObjects } from "../../../src/state/open.ts"
+import type { ObjectStore } from "../../../src/state/objects.ts"
 import type { Lease, StateStore } from "../../../src/state/store.ts"
 import { project } from "../contract.ts"
 import { bytes, textOf } from "./content.ts"
-import { fileStorage } from "./file-storage.ts"
 import type { Program } from "./program.ts"
+import type { ProgramStorage } from "./storage.ts"
 
 export const name = "a.json"
 export const writer = { by: "parent" }
 export const texts = ["one", "two", "three"]
 
-export type Place = { readonly root: string; readonly url: string; readonly store: StateStore }
+export type Place = { readonly storage: ProgramStorage; readonly objects: ObjectStore; readonly store: StateStore }
 
-/** A store with so many of the texts in it. */
-export async function place(versions: number): Promise<Place> {
-  const { root, url, remove } = await fileStorage()
-  onTestFinished(remove)
-  const store = createStateStore({ objects: openFileStore(url), project })
-  for (const text of texts.slice(0, versions)) await store.put(name, bytes(text), { base: "current", writer })
-  return { root, url, store }
+async function placeOf(storage: ProgramStorage): Promise<Place> {
+  const { url, env } = storage
+  return { storage, objects: await openObjects(url, { env }), store: await storage.open(project) }
+}
+
+/** A storage with so many of the texts in it. */
+export async function place(make: () => Promise<ProgramStorage>, versions: number): Promise<Place> {
+  const storage = await make()
+  onTestFinished(storage.remove)
+  const made = await placeOf(storage)
+  for (const text of texts.slice(0, versions)) await made.store.put(name, bytes(text), { base: "current", writer })
+  return made
 }
 
 export async function hold(store: StateStore): Promise<Lease> {
@@ -34,26 +39,25 @@ export async function hold(store: StateStore): Promise<Lease> {
   return answer.lease
 }
 
-/** Runs the operation on copies of the store, killed before its first step, its second, and so on to its end. */
+/** Runs the operation on copies of the storage, killed before its first step, its second, and so on to its end. */
 export async function killAtEachStep({
   program,
-  root,
+  storage,
   args,
   check,
 }: {
   readonly program: Program
-  readonly root: string
-  readonly args: (url: string, step: number) => readonly string[]
-  readonly check: (copy: Place) => Promise<void>
+  readonly storage: ProgramStorage
+  readonly args: (step: number) => readonly string[] | Promise<readonly string[]>
+  readonly check: (copy: Place, step: number) => Promise<void>
 }): Promise<number> {
   const killAt = async (step: number): Promise<boolean> => {
-    const copy = `${root}-${step}`
-    await cp(root, copy, { recursive: true })
-    const url = pathToFileURL(copy).href
-    const { signal, lines } = await program.start(args(url, step)).ended
+    const copy = await storage.copy()
+    const [operation = "", lease = "", ...more] = await args(step)
+    const { signal, lines } = await program.start([copy.url, operation, lease, String(step), ...more], copy.env).ended
     expect(signal === "SIGKILL" || lines.includes("done"), lines.join()).toBe(true)
-    await check({ root: copy, url, store: createStateStore({ objects: openFileStore(url), project }) })
-    await rm(copy, { recursive: true })
+    await check(await placeOf(copy), step)
+    await copy.remove()
     return signal === "SIGKILL"
   }
   for (let step = 1; ; step += 2) {
@@ -72,10 +76,16 @@ export async function wholeVersions(store: StateStore): Promise<readonly number[
   return numbers
 }
 
-/** Makes everything in the folder of contents old enough to be taken for left behind. */
-export async function age({ root }: Place): Promise<string> {
-  const folder = join(root, ...stateKeys(project, name).blobs.split("/"))
+/** How many contents the storage has. */
+export async function contentsIn({ objects }: Place): Promise<number> {
+  return (await objects.blobs(stateKeys(project, name).blobs)).length
+}
+
+/** Makes all contents old enough to be taken for left behind, where time can be turned: not on a server. */
+export async function makeOld({ url }: ProgramStorage): Promise<boolean> {
+  if (!url.startsWith("file:")) return false
+  const folder = join(fileURLToPath(url), ...stateKeys(project, name).blobs.split("/"))
   const longAgo = new Date(Date.now() - 25 * 3600_000)
   for (const blob of await readdir(folder)) await utimes(join(folder, blob), longAgo, longAgo)
-  return folder
+  return true
 }
