@@ -1,5 +1,7 @@
 import { createRedactor, mask } from "../../secrets/redactor.ts"
+import { spellingsOf, withoutLineBreaks } from "../../secrets/spellings.ts"
 import { formatPath, insideText, partsOf, type Difference, type Json, type Path } from "../../state/history/diff.ts"
+import { occurrencesIn } from "./diff-occurrences.ts"
 
 // A field is closed when its own name has one of these in it, or when one of the names above it has one as a whole word.
 const closedPart = /pass|pwd|secret|token|private|credential|auth(?!or)|key|cookie|psk/i
@@ -11,6 +13,10 @@ const open =
 
 const closedText = [
   /-----BEGIN [A-Z0-9 ]*PRIVATE KEY/,
+  // Of ssh.com and PuTTY, and a signing key of Nix: a public one is half as long.
+  /---- BEGIN SSH2 ENCRYPTED PRIVATE KEY/,
+  /^PuTTY-User-Key-File-\d/m,
+  /^[\w.-]+:[A-Za-z0-9+/]{86}==$/,
   // The same in base64, and the body of a key of OpenSSH without its frame.
   /LS0tLS1CRUdJTi|b3BlbnNzaC1rZXktdjE/,
   /AGE-(?:PLUGIN-[A-Z0-9]+|SECRET-KEY)-/i,
@@ -20,6 +26,8 @@ const closedText = [
   /:\/\/[^\s/:@]*:[^\s/@]+@/,
   /^\$(?:1|2[abxy]?|5|6|7|y|gy|argon2\w*)\$/,
   /^(?:bearer|basic|token)\s+\S{8,}/i,
+  // A line of settings, of YAML, of JSON in a larger text, or a part of a URL.
+  /(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)_?key)\w{0,40}(?:\s{0,8}=\s{0,8}|["']:\s{0,8}|:\s{1,8})[^\s=]{4}/i,
 ]
 
 // Shorter ones are everyday words, and would mask half of everything.
@@ -36,36 +44,63 @@ export function hideSecrets(
   differences: Iterable<Difference>,
   { before, after }: { readonly before: Json; readonly after: Json },
 ): readonly Shown[] {
+  const [old, young] = [secretsOf(before), secretsOf(after)]
+  const sides = Array.from(differences, (difference) => {
+    const path = formatPath(difference.path)
+    // A field that was or becomes secret is secret on both sides: one may be how the other began.
+    const isSecret =
+      (difference.kind !== "added" && old.paths.has(path)) || (difference.kind !== "removed" && young.paths.has(path))
+    return { difference, path, isSecret }
+  })
   const redactor = createRedactor()
-  const secretsOf = (document: Json): ReadonlySet<string> => {
-    const paths = new Set<string>()
-    for (const { path, value } of secretLeaves(document)) {
-      paths.add(formatPath(path))
-      if (typeof value === "string" && value.length >= shortestElsewhere) redactor.add(value)
-    }
-    return paths
-  }
-  const [oldSecrets, newSecrets] = [secretsOf(before), secretsOf(after)]
+  const mayOccur = occurrencesIn(shownTexts(sides))
+  for (const value of new Set([...old.texts, ...young.texts]))
+    if ([...spellingsOf(value)].some(mayOccur)) redactor.add(value)
   const shown = (value: Json, isSecret: boolean): Json => {
     if (typeof value === "string" && value !== "") return isSecret ? mask : redactor.redact(value)
     return typeof value === "number" && isSecret ? mask : value
   }
-  return Array.from(differences, (difference) => {
-    const where = formatPath(difference.path)
+  return sides.map(({ difference, path: where, isSecret }) => {
     const path = redactor.redact(where)
     switch (difference.kind) {
       case "added":
-        return { ...difference, path, after: shown(difference.after, newSecrets.has(where)) }
+        return { ...difference, path, after: shown(difference.after, isSecret) }
       case "removed":
-        return { ...difference, path, before: shown(difference.before, oldSecrets.has(where)) }
-      case "changed": {
-        // A field that was or becomes secret is secret on both sides: one may be how the other began.
-        const isSecret = oldSecrets.has(where) || newSecrets.has(where)
-        const [old, young] = [shown(difference.before, isSecret), shown(difference.after, isSecret)]
-        return { ...difference, path, before: old, after: young }
-      }
+        return { ...difference, path, before: shown(difference.before, isSecret) }
+      case "changed":
+        return {
+          ...difference,
+          path,
+          before: shown(difference.before, isSecret),
+          after: shown(difference.after, isSecret),
+        }
     }
   })
+}
+
+type Side = { readonly difference: Difference; readonly path: string; readonly isSecret: boolean }
+
+function* shownTexts(sides: readonly Side[]): Generator<string> {
+  for (const { difference, path, isSecret } of sides) {
+    yield path
+    const values = [
+      difference.kind === "added" ? undefined : difference.before,
+      difference.kind === "removed" ? undefined : difference.after,
+    ]
+    for (const value of values) if (typeof value === "string" && !isSecret) yield withoutLineBreaks(value)
+  }
+}
+
+type Secrets = { readonly paths: ReadonlySet<string>; readonly texts: ReadonlySet<string> }
+
+function secretsOf(document: Json): Secrets {
+  const paths = new Set<string>()
+  const texts = new Set<string>()
+  for (const { path, value } of secretLeaves(document)) {
+    paths.add(formatPath(path))
+    if (typeof value === "string" && value.length >= shortestElsewhere) texts.add(value)
+  }
+  return { paths, texts }
 }
 
 type SecretLeaf = { readonly path: Path; readonly value: Json }
@@ -86,8 +121,11 @@ function* secretLeaves(value: Json, path: Path = [], inherited = false): Generat
     }
     case "object": {
       const below = inherited || isClosedContainer(nameOf(path))
-      for (const [key, part] of parts.parts)
-        yield* secretLeaves(part, [...path, key], below || isClosedBeside(key, parts.parts))
+      for (const [key, part] of parts.parts) {
+        const isClosedKey = isClosedText(key)
+        if (isClosedKey) yield { path: [...path, key], value: key }
+        yield* secretLeaves(part, [...path, key], below || isClosedKey || isClosedBeside(key, parts.parts))
+      }
     }
   }
 }

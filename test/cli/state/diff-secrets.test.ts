@@ -27,6 +27,17 @@ describe("values that are hidden", () => {
     ["as a PEM key in base64", { content: Buffer.from(pem).toString("base64") }],
     ["as the lines of a PEM key", { content: pem.split("\n").filter((line) => line !== "") }],
     ["as an age key", { content: "AGE-SECRET-KEY-1QQPQQQQQQQQQQQQQQQQQQQQQQQQQ" }],
+    [
+      "as a key of PuTTY",
+      { content: "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nPrivate-Lines: 1\nAAAA\n" },
+    ],
+    ["as a key of ssh.com", { content: "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAAAi4AAAA3\n" }],
+    ["as a signing key of Nix", { content: `cache.example-1:${Buffer.alloc(64, 7).toString("base64")}` }],
+    ["as a line of a file of settings", { content: "[default]\naws_secret_access_key = wJalrXUtnFEMI\n" }],
+    ["as a line of YAML", { userData: "#cloud-config\nuser: root\npassword: hunter2\n" }],
+    ["as a variable", { script: "export DB_PASSWORD='hunter2'" }],
+    ["in the query of a URL", { content: "https://db.example/dump?token=0123456789" }],
+    ["in JSON within a larger text", { content: 'curl -d \'{"apiKey":"0123456789"}\' https://api.example' }],
     ["as a token of GitHub", { content: "ghp_0123456789abcdef0123456789abcdef0123" }],
     ["as a web token", { content: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.c2lnbmF0dXJl" }],
     ["in a URL", { content: "postgres://app:hunter2@db.example/app" }],
@@ -47,6 +58,29 @@ describe("values that are hidden", () => {
     const differences = shown({}, document)
     expect(differences.map(({ path }) => path)).toEqual([".password", ".note", '."***"'])
     expect(added(document)).toEqual(["***", "login with ***", 1])
+  })
+
+  it("where one is itself a key", () => {
+    const identity = "AGE-SECRET-KEY-1QQPQQQQQQQQQQQQQQQQQQQQQQQQQ"
+    expect(shown({}, { [identity]: "alice" })).toEqual([{ kind: "added", path: '."***"', after: "***" }])
+  })
+
+  it("also when there are thousands of them", () => {
+    const keyOf = (note: string, index: number): string => Buffer.alloc(300, `${note}${index} `).toString("base64")
+    const document = (note: string): Json => {
+      const machines = Array.from({ length: 1000 }, (_, index): readonly [string, Json] => [
+        `machine-${index}`,
+        JSON.stringify({ ip: `10.0.0.${index % 255}`, privateKey: keyOf(note, index), note }),
+      ])
+      return { resources: Object.fromEntries(machines), seen: `it is ${keyOf(note, 999)}` }
+    }
+    const started = performance.now()
+    const all = shown(document("old"), document("new"))
+    expect(all).toHaveLength(2001)
+    const after = all.map((one) => (one.kind === "changed" ? one.after : undefined))
+    expect(new Set(after)).toEqual(new Set(["***", "new", "it is ***"]))
+    // Seconds on a busy machine; each looked for in all, it were minutes, and gigabytes.
+    expect(performance.now() - started).toBeLessThan(15_000)
   })
 
   it("on both sides of a change", () => {
@@ -81,6 +115,8 @@ describe("values that are shown", () => {
       "what only looks secret",
       { publicKey: "ssh-ed25519 AAAA", keyPairName: "charon", privateIpv4: "10.0.0.1", author: "alice" },
     ],
+    ["texts that only speak of secrets", { note: "the token is in the vault", path: "/run/secrets/db: a file" }],
+    ["signatures and public keys of Nix", { trusted: `cache.example-1:${Buffer.alloc(32, 7).toString("base64")}` }],
     ["machines with such names", { keycloak: { ip: "10.0.0.1" } }],
     ["what says nothing", { password: null, token: "", secret: false, keys: [], credentials: {} }],
   ])("%s", (_, document) => {
