@@ -263,6 +263,20 @@ describe("a folder that is no store", () => {
     expect(await readdir(root)).toEqual(["thesis.tex"])
   })
 
+  test.each(["", "/below"])("is said to be a file: thesis.tex%s", async (below) => {
+    const { root, url } = await fresh()
+    await writeFile(root, "")
+    const store = await openStore(`${url}${below}`, project)
+    const refused = {
+      code: "store-folder-in-use",
+      exit: 2,
+      message: `${root}${below} is no folder: it is a file, or below one`,
+      hint: "name an empty or a new folder",
+    }
+    await expect(read(store)).rejects.toMatchObject(refused)
+    await expect(put(store, "one")).rejects.toMatchObject(refused)
+  })
+
   test("is a store when another program makes it one at this moment", async () => {
     const { url, remove } = await fileStorage()
     onTestFinished(remove)

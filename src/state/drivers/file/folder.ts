@@ -51,7 +51,7 @@ export function storeFolder({
   let writable = false
 
   const readMarker = async (): Promise<boolean> => {
-    const text = await step({ name: "read marker", path: markerPath, expect: ["ENOENT"] }, () =>
+    const text = await step({ name: "read marker", path: markerPath, expect: ["ENOENT", "ENOTDIR"] }, () =>
       readFile(markerPath, "utf8"),
     )
     if (text !== undefined) parseRecord({ text, schema: markerSchema, where: markerPath })
@@ -68,17 +68,16 @@ export function storeFolder({
         hint: "is its file system mounted? leave out create=never to make a new store",
       })
     }
-    const entries = await step({ name: "list root", path: root, expect: ["ENOENT"] }, () => readdir(root))
+    const entries = await step({ name: "list root", path: root, expect: ["ENOENT"] }, () =>
+      readdir(root).catch(unlessFolder),
+    )
+    if (entries === "file") throw folderInUse(`${root} is no folder: it is a file, or below one`)
     // What could not be put is kept below the folder of the user's own store, which may not be there yet.
     const isEmpty = entries?.every((entry) => entry === "tmp" || entry === "kept") ?? true
     // Another program may have made the store since the marker was looked for.
     known = !isEmpty && (await readMarker())
     if (isEmpty || known) return known
-    throw usageError({
-      code: "store-folder-in-use",
-      message: `${root} is no state store, and there is something else in it`,
-      hint: "name an empty or a new folder",
-    })
+    throw folderInUse(`${root} is no state store, and there is something else in it`)
   }
 
   const settle = async (folder: string): Promise<void> => {
@@ -175,4 +174,13 @@ export function storeFolder({
     now,
     clean,
   }
+}
+
+function folderInUse(message: string): AlcidesError {
+  return usageError({ code: "store-folder-in-use", message, hint: "name an empty or a new folder" })
+}
+
+function unlessFolder(error: unknown): "file" {
+  if (error instanceof Error && "code" in error && error.code === "ENOTDIR") return "file"
+  throw error
 }
