@@ -103,7 +103,7 @@ function jsonOf({ name, before, after, differs, differences }: Comparison): obje
     created: version.created,
     writer: version.writer,
     size,
-    sha256,
+    ...(version.encrypted === undefined && { sha256 }),
   })
   return {
     name,
@@ -136,8 +136,9 @@ function titleOf({ version: { version, created, writer } }: Side): string {
   return `version ${version}, ${formatTime(created)}, ${writer.by}`
 }
 
-function sizeOf({ content: { size, sha256 } }: Side): string {
-  return `${formatSize(size)}, sha256 ${sha256}`
+// The hash of a secret content would tell who has guessed it.
+function sizeOf({ version: { encrypted }, content: { size, sha256 } }: Side): string {
+  return `${formatSize(size)}, ${encrypted === undefined ? `sha256 ${sha256}` : "encrypted"}`
 }
 
 function lineOf(difference: Shown): readonly [string, Color] {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { keyPair } from "../../state/support/age.ts"
 import { bytes } from "../../state/support/content.ts"
 import { projectFolder, type ProjectFolder } from "./project-folder.ts"
 
@@ -65,6 +66,20 @@ describe("state diff", () => {
     const first = await alcides(["state", "diff", "--name", name, "1", "2"])
     expect(first.stdout).toMatch(/\n- 6 B, sha256 [0-9a-f]{64}\n\+ 7 B, sha256 [0-9a-f]{64}\n$/)
     expect((await alcides(["state", "diff", "--name", name])).stdout).toMatch(/\n- 7 B, sha256 .*\n\+ 1\.9 MiB, sha256/)
+  })
+
+  it("does not tell the hash of what is encrypted in the store: who guesses it would know", async () => {
+    const { alcides, env } = await projectFolder()
+    const { identity, recipient } = await keyPair()
+    const keys = { env: { ...env, ALCIDES_AGE_RECIPIENTS: recipient, ALCIDES_AGE_IDENTITY: identity } }
+    for (const input of ["hunter2", "swordfish"])
+      await alcides(["state", "put", "--name", name, "--file", "-"], { ...keys, input })
+    const { stdout } = await alcides(["state", "diff", "--name", name], keys)
+    expect(stdout).toMatch(/\n- 7 B, encrypted\n\+ 9 B, encrypted\n$/)
+    const told = JSON.parse((await alcides(["state", "diff", "--name", name, "--json"], keys)).stdout)
+    expect(told).toMatchObject({ differs: true, from: { version: 1, size: 7 }, to: { version: 2, size: 9 } })
+    expect(told.from).not.toHaveProperty("sha256")
+    expect(told.to).not.toHaveProperty("sha256")
   })
 
   it("prints an object with --json", async () => {
