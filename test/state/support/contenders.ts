@@ -1,4 +1,5 @@
-// Contends for one lock and one state file: URL PROCESS CONTENDERS ROUNDS. Prints what went wrong, then "done".
+// Contends for one lock and one state file: URL FOLDER PROCESS CONTENDERS ROUNDS. Prints each turn and what went wrong, then "done".
+import { randomUUID } from "node:crypto"
 import { open, readFile, rm, writeFile } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
 import { AlcidesError } from "../../../src/errors.ts"
@@ -11,48 +12,55 @@ const [url = "", side = "", name = "", contenders = "", rounds = ""] = process.a
 const project = { site: "github", owner: "neat-org", name: "neat-repo" }
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-type Turn = { readonly lease: Lease; readonly expected: number | undefined }
+type Turn = {
+  readonly lease: Lease
+  /** Before the first request was sent and after it was answered, in nanoseconds of the machine's clock that all processes share. */
+  readonly asked: bigint
+  readonly answered: bigint
+  readonly waited: boolean
+}
 
-/** Waits for the lock. Whoever finds a holder knows which token it must get, when nobody overtakes. */
 async function acquire(store: StateStore, who: string): Promise<Turn> {
-  let expected: number | undefined
-  for (let turn = 0; ; turn += 1) {
+  const idempotencyKey = randomUUID()
+  const asked = process.hrtime.bigint()
+  let answered: bigint | undefined
+  for (let waited = false; ; waited = true) {
     const answer = await store.acquire({
       lock: stateLock("counter"),
       exclusive: true,
       description: who,
       holder: { by: who },
       ttl: 60,
-      idempotencyKey: who,
+      idempotencyKey,
       queue: true,
     })
-    if (answer.outcome === "acquired") return { lease: answer.lease, expected }
-    const [holder] = answer.by
-    if (turn === 0 && holder !== undefined) expected = holder.token + answer.ahead + 1
-    await sleep(5 + answer.ahead * 5)
+    answered ??= process.hrtime.bigint()
+    if (answer.outcome === "acquired") return { lease: answer.lease, asked, answered, waited }
+    await sleep(5 + answer.ahead * 5 + Math.random() * 10)
   }
 }
 
 /** Under the lock: a file that only one may make, and a counter that only one may change. */
 async function locked(store: StateStore, who: string): Promise<void> {
-  const { lease, expected } = await acquire(store, who)
-  if (expected !== undefined && lease.token !== expected) say(`overtaken: ${lease.token} instead of ${expected}`)
+  const { lease, asked, answered, waited } = await acquire(store, who)
   const inside = await open(`${side}/inside`, "wx").catch(() => undefined)
   if (inside === undefined) say(`two holders: ${who}`)
   const before = await store.get("counter", { lease })
   const count = before === undefined ? 0 : Number(await textOf(before.content))
   const plain = Number(await readFile(`${side}/plain`, "utf8").catch(() => "0"))
   if (plain !== count) say(`lost update: the store says ${count}, the plain file ${plain}`)
-  await store.put("counter", bytes(String(count + 1)), {
+  const { version } = await store.put("counter", bytes(String(count + 1)), {
     base: before?.version.version ?? "absent",
     writer: { by: who },
     lease,
   })
+  if (version !== count + 1) say(`version ${version} has the count ${count + 1}`)
   await writeFile(`${side}/plain`, String(count + 1))
   await inside?.close()
   await rm(`${side}/inside`, { force: true })
   await store.release(lease.id)
-  say(`token ${lease.token}${expected === undefined ? "" : " in turn"}`)
+  const { token } = lease
+  say(`turn ${JSON.stringify({ turn: count + 1, token, waited, asked: `${asked}`, answered: `${answered}` })}`)
 }
 
 /** Without a lock: compare and swap alone. */

@@ -1,4 +1,4 @@
-// Joins a queue, says so, and says when it got the lock.
+// Joins a queue, says so, and says when it got the lock, in nanoseconds.
 import { silentLog } from "../../../src/log.ts"
 import { holdLease } from "../../../src/state/locks/lease.ts"
 import { openStore } from "../../../src/state/open.ts"
@@ -11,5 +11,6 @@ const held = await holdLease(store, request, {
   log: silentLog,
   onWaiting: () => void process.stdout.write("queued\n"),
 })
-process.stdout.write(`token ${held.lease.token}\n`)
+// By the machine's clock that all processes share.
+process.stdout.write(`held at ${process.hrtime.bigint()}\n`)
 await held.release()
