@@ -4,7 +4,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "rolldown"
-import { commanderStartsNothing, ownZodMini, chunkOf } from "./start-up.mjs"
+import { chunkOf, leanCommander, ownZodMini, quickToLoad } from "./start-up.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const sources = (...paths) => paths.map((path) => join(root, "src", path))
@@ -22,8 +22,10 @@ const { output } = await build({
   // esbuild carries a native program, so it stays a package of its own; the rest is bundled because start-up counts.
   external: ["esbuild"],
   resolve: { alias: { alcides: join(root, "src/index.ts") } },
-  plugins: [ownZodMini, commanderStartsNothing],
+  plugins: [ownZodMini, leanCommander, quickToLoad],
   transform: { target: "node20.11", define: { ALCIDES_VERSION: JSON.stringify(version) } },
+  // The version is text where it is used, instead of a file of its own.
+  optimization: { inlineConst: { mode: "all", pass: 2 } },
   preserveEntrySignatures: "allow-extension",
   // Several commands share modules that each of them loads when it is typed.
   checks: { ineffectiveDynamicImport: false },
@@ -38,8 +40,6 @@ const { output } = await build({
     codeSplitting: {
       includeDependenciesRecursively: false,
       groups: [
-        // What the command shares with the library must not be in the command's own file: to import it would run the command.
-        chunkOf("version", { roots: sources("version.ts"), priority: 3 }),
         chunkOf("start", { roots: sources("cli/start.ts", "cli/state.ts", "cli/state/get.ts"), priority: 2 }),
         chunkOf("exec", { roots: sources("exec.ts"), priority: 1 }),
         chunkOf("zod", { roots: sources("schema.ts"), priority: 1 }),

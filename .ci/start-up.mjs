@@ -1,8 +1,11 @@
 // What keeps `alcides state get` near the start-up of Node itself. Node's loader takes about a millisecond for each file, and
 // compiles every byte of it; so what a start needs is one file with nothing else in it.
 import { readFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
 
 const mini = "?mini"
+const commanderLib = join(dirname(createRequire(import.meta.url).resolve("commander")), "lib")
 const records = /\/src\/state\/([^/]+|(records|locks|encryption|drivers\/file)\/[^/]+|drivers\/file\.ts)$/
 
 /**
@@ -21,13 +24,36 @@ export const ownZodMini = {
 }
 
 const nothing = "\0nothing"
+const commander = "\0commander"
+const onlyForExecutables = /^node:(child_process|fs|path)$/
 
-/** Commander can start executables as sub-commands. We have none, and loading child_process costs as much as commander itself. */
-export const commanderStartsNothing = {
-  name: "commander-starts-nothing",
-  resolveId: (source, importer) =>
-    /^(node:)?child_process$/.test(source) && importer?.includes("/commander/") ? nothing : null,
-  load: (id) => (id === nothing ? "export default {}" : null),
+/**
+ * Commander as ES modules, which need no wrappers. It can also start executables as sub-commands; we have none, and to load
+ * child_process costs as much as commander itself.
+ */
+export const leanCommander = {
+  name: "lean-commander",
+  async resolveId(source, importer) {
+    if (source === "@commander-js/extra-typings") return commander
+    if (onlyForExecutables.test(source) && importer?.startsWith(commanderLib)) return nothing
+    // The types are all that the wrapper adds.
+    return importer === commander ? { ...(await this.resolve(source)), moduleSideEffects: false } : null
+  },
+  load(id) {
+    if (id === nothing) return "export default {}"
+    if (id !== commander) return null
+    return ["argument", "command", "error", "option"]
+      .map((name) => `export * from ${JSON.stringify(join(commanderLib, `${name}.js`))}`)
+      .join("\n")
+  },
+  transform(code, id) {
+    if (!id.startsWith(commanderLib)) return null
+    return code
+      .replace("const process = require('node:process');\n", "")
+      .replace(/^const EventEmitter = require\((.*)\)\.EventEmitter;$/gm, "import { EventEmitter } from $1;")
+      .replace(/^const (.*) = require\((.*)\);$/gm, "import $1 from $2;")
+      .replace(/^exports\.(\w+) = \1;.*$/gm, "export { $1 };")
+  },
 }
 
 /**
@@ -56,3 +82,30 @@ function reachable(roots, context) {
   for (const root of roots) visit(root)
   return reached
 }
+
+const lazyBuiltin = /\b(\w+)=require\("(node:(?!fs"|path"|events"|url")[^"]+)"\)(?!;\1=)/g
+const runtimeFile = /require\("(?:\.\/|\.\/chunks\/)(rolldown-runtime-[^"]+)"\)/
+const beyondAscii = /[^\0-\x7f]/g
+
+/** What makes the files of a start quicker to load than the bundler leaves them. */
+export const quickToLoad = {
+  name: "quick-to-load",
+  generateBundle(_, bundle) {
+    const chunks = Object.values(bundle).filter(({ type }) => type === "chunk")
+    const runtime = chunks.find(({ name }) => name === "rolldown-runtime")
+    for (const chunk of chunks) {
+      // One letter beyond ASCII makes V8 keep a whole file with two bytes a letter, which takes longer to read and to compile.
+      chunk.code = chunk.code.replace(beyondAscii, escaped)
+      // The bundler loads its runtime here for the side effects that it does not have.
+      if (chunk.name === "cli") chunk.code = chunk.code.replace(new RegExp(`^${runtimeFile.source};`, "m"), "")
+      if (chunk.name === "start" || chunk.name === "cli") {
+        // Node's own modules take a millisecond each to load, and most starts use few of them.
+        chunk.code = chunk.code
+          .replace(lazyBuiltin, (_, name, id) => `${name}=new Proxy({},{get:(_,name)=>require("${id}")[name]})`)
+          .replace(runtimeFile, () => `(exports=>{${runtime.code};return exports})({})`)
+      }
+    }
+  },
+}
+
+const escaped = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`

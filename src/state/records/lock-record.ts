@@ -8,35 +8,41 @@ export const waiterKept = 30_000
 // A waiter that polls often writes only this often that it is still there.
 const waiterRefresh = 5_000
 
-const holderSchema = z.extend(writerSchema, {
-  host: z.optional(z.string()),
-  process: z.optional(z.object({ pid: z.int(), started: z.string(), machine: z.string() })),
-})
+const text = z.string()
 
-const leaseSchema = z.object({
-  id: z.string(),
-  exclusive: z.boolean(),
-  description: z.string(),
-  holder: holderSchema,
-  parent: z.optional(z.string()),
-  token: z.int(),
-  acquired: z.string(),
-  expires: z.string(),
-  idempotencyKey: z.string(),
-})
+const leaseSchema = () =>
+  z.object({
+    id: text,
+    exclusive: z.boolean(),
+    description: text,
+    holder: z.extend(writerSchema, {
+      host: z.optional(text),
+      process: z.optional(z.object({ pid: z.int(), started: text, machine: text })),
+    }),
+    parent: z.optional(text),
+    token: z.int(),
+    acquired: text,
+    expires: text,
+    idempotencyKey: text,
+  })
 
-const waiterSchema = z.object({ idempotencyKey: z.string(), exclusive: z.boolean(), seen: z.string() })
+const waiterSchema = () => z.object({ idempotencyKey: text, exclusive: z.boolean(), seen: text })
 
-/** One lock: who holds it, who waits in which order, and the last fencing token given. */
-export const lockRecordSchema = z.object({
-  format: z.literal(1),
-  project: z.string(),
-  lock: z.string(),
-  token: z.int(),
-  leases: z.array(leaseSchema),
-  queue: z.array(waiterSchema),
-  broken: z.optional(z.object({ by: z.string(), at: z.string(), reason: z.optional(z.string()) })),
-})
+/**
+ * One lock: who holds it, who waits in which order, and the last fencing token given. Made when the first lock is read: each part of
+ * a schema takes as long to make as reading a small file, and many commands lock nothing.
+ */
+export const lockRecordSchema = z.lazy(() =>
+  z.object({
+    format: z.literal(1),
+    project: text,
+    lock: text,
+    token: z.int(),
+    leases: z.array(leaseSchema()),
+    queue: z.array(waiterSchema()),
+    broken: z.optional(z.object({ by: text, at: text, reason: z.optional(text) })),
+  }),
+)
 
 export type LockRecord = z.output<typeof lockRecordSchema>
 type LeaseRecord = LockRecord["leases"][number]
@@ -194,7 +200,7 @@ function publicLease({ lock }: LockRecord, lease: LeaseRecord): Lease {
   }
 }
 
-function publicHolder({ host, process, ...writer }: z.output<typeof holderSchema>): Holder {
+function publicHolder({ host, process, ...writer }: LeaseRecord["holder"]): Holder {
   return { ...publicWriter(writer), ...(host !== undefined && { host }), ...(process !== undefined && { process }) }
 }
 

@@ -4,32 +4,34 @@ import { leaseLost } from "../failures.ts"
 import { stateLock } from "../names.ts"
 import type { Base, Lease, Pin, StateVersion, Writer } from "../store.ts"
 
-const optional = z.optional
+const text = z.string()
+const words = z.optional(text)
+const count = z.int()
 
-export const writerSchema = z.object({ by: z.string(), rev: optional(z.string()), runUrl: optional(z.string()) })
+export const writerSchema = z.object({ by: text, rev: words, runUrl: words })
 
 const versionSchema = z.object({
-  version: z.int().check(z.positive()),
+  version: count.check(z.positive()),
   /** Made anew for each write, so that a writer recognises its own. */
-  id: z.string(),
-  created: z.string(),
-  size: z.int().check(z.nonnegative()),
-  sha256: z.string(),
+  id: text,
+  created: text,
+  size: count.check(z.nonnegative()),
+  sha256: text,
   /** Where the content is; a deletion has none. */
-  blob: optional(z.string()),
+  blob: words,
   writer: writerSchema,
-  message: optional(z.string()),
-  encrypted: optional(z.object({ recipients: z.array(z.string()) })),
-  pinned: optional(z.object({ by: z.string(), at: z.string(), reason: optional(z.string()) })),
-  rollbackOf: optional(z.int()),
+  message: words,
+  encrypted: z.optional(z.object({ recipients: z.array(text) })),
+  pinned: z.optional(z.object({ by: text, at: text, reason: words })),
+  rollbackOf: z.optional(count),
 })
 
 /** The head record of one state file: all its versions, oldest first; the last one is current. */
 export const stateRecordSchema = z.object({
   format: z.literal(1),
-  name: z.string(),
+  name: text,
   /** The highest fencing token that has touched this file, for each lock; `free`: the holder is known to be gone. */
-  fences: z.array(z.object({ lock: z.string(), token: z.int(), free: optional(z.boolean()) })),
+  fences: z.array(z.object({ lock: text, token: count, free: z.optional(z.boolean()) })),
   versions: z.array(versionSchema),
 })
 
