@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import { AlcidesError } from "../../errors.ts"
 import { readHeads } from "../records/all-heads.ts"
 import { contentMissing, verified } from "../content.ts"
@@ -41,7 +42,8 @@ export type Copied = {
 
 /**
  * Copies every version of every state file of a project, with its number, time, writer and pin, as it is stored: contents first, each
- * checked on its way and read back, then the head. What is copied is what the heads name when it begins. Locks are not copied.
+ * checked on its way and read back, then the head. What is copied is what the heads name when it begins, or later where a content
+ * was pruned or encrypted anew meanwhile. Locks are not copied.
  * Throws `state-diverged` when all other state files are done, and `state-absent` when there is none.
  */
 export async function copyProject(copy: Copy): Promise<readonly Copied[]> {
@@ -69,6 +71,18 @@ export async function copyProject(copy: Copy): Promise<readonly Copied[]> {
 }
 
 async function copyState(copy: Copy, source: StateRecord): Promise<Copied> {
+  try {
+    return await copyVersions(copy, source)
+  } catch (error) {
+    if (!(error instanceof AlcidesError) || error.code !== "state-content-missing") throw error
+    // It may have been pruned, or encrypted anew, since the head was read.
+    const now = await headRecords({ objects: copy.from, project: copy.project }).read(source.name)
+    if (now === undefined || isDeepStrictEqual(now.versions, source.versions)) throw error
+    return copyState(copy, now)
+  }
+}
+
+async function copyVersions(copy: Copy, source: StateRecord): Promise<Copied> {
   const { to, project, hold } = copy
   const { name } = source
   const heads = headRecords({ objects: to, project })

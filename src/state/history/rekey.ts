@@ -55,8 +55,8 @@ export async function planRekey(
 
 /**
  * Stores the content of every version anew, encrypted for other recipients or in clear. Each content is written beside the old one,
- * read back and compared; then the head names it; the old ones are removed in the end. Killed in between, the head names either, and
- * what is left over is removed by a later rekey, prune or put. Throws `state-locked`, `lease-lost` and what reading a content throws.
+ * read back and compared; then the head names it, and the old one is removed. Killed in between, the head names either, and what is left
+ * over is removed by a later rekey, prune or put. Throws `state-locked`, `lease-lost` and what reading a content throws.
  */
 export async function rekeyState(
   { objects, project }: ProjectObjects,
@@ -81,10 +81,9 @@ export async function rekeyState(
     }
     const isNamed = await swapContent(heads, { name, mayWrite: mayName, old: version.blob, content })
     if (isNamed) replaced.add(version.blob)
-    else await objects.removeBlob(blobs, content.blob)
+    // At once: whom the old content was for is to read it no longer, also when a later one cannot be done.
+    await objects.removeBlob(blobs, isNamed ? version.blob : content.blob)
   }
-  const used = new Set((await heads.read(name))?.versions.map(({ blob }) => blob))
-  for (const blob of replaced) if (!used.has(blob)) await objects.removeBlob(blobs, blob)
   await (
     await findOrphans(name, { objects, project, heads })
   )()

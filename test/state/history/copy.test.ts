@@ -9,8 +9,11 @@ import { createStateStore } from "../../../src/state/object-state-store.ts"
 import { openObjects } from "../../../src/state/open.ts"
 import type { ObjectStore } from "../../../src/state/objects.ts"
 import { pinState } from "../../../src/state/history/pin.ts"
+import { pruneState } from "../../../src/state/history/prune.ts"
+import { rekeyState } from "../../../src/state/history/rekey.ts"
 import type { LeaseId, StateStore } from "../../../src/state/store.ts"
 import { project } from "../contract.ts"
+import { encryptionFor, keyPair } from "../support/age.ts"
 import { bytes, textOf } from "../support/content.ts"
 import { fileStorage } from "../support/file-storage.ts"
 import { s3Storage } from "../support/s3-storage.ts"
@@ -134,6 +137,38 @@ describe("copyProject", () => {
     }
     expect(await copy(from, to, { hold })).toMatchObject([{ copied: [1, 2, 3] }, {}])
     expect(await copy(from, to)).toMatchObject([{ copied: [4] }, {}])
+  })
+
+  test("copies what the source's head names now when a content was pruned or encrypted anew meanwhile", async () => {
+    const [from, to] = [await place(), await place()]
+    await fill(from)
+    const pair = await keyPair()
+    const encryption = await encryptionFor({ recipients: [pair], identities: [pair] })
+    const meanwhile = [
+      () =>
+        holding(from)("a.json", (lease) =>
+          pruneState({ objects: from.objects, project }, { name: "a.json", retention: { keepLast: 1 }, lease }),
+        ),
+      () =>
+        holding(from)("a.json", (lease) =>
+          rekeyState({ objects: from.objects, project }, { name: "a.json", encryption, inClear: false, lease }),
+        ),
+    ]
+    let turn: Promise<unknown> = Promise.resolve()
+    const busy: ObjectStore = {
+      ...from.objects,
+      async readBlob(folder, blob) {
+        if (folder === stateKeys(project, "a.json").blobs) await (turn = turn.then(async () => meanwhile.shift()?.()))
+        return from.objects.readBlob(folder, blob)
+      },
+    }
+    expect(await copy({ objects: busy }, to)).toMatchObject([{ name: "a.json", copied: [2, 3] }, { name: "b c" }])
+    expect(meanwhile).toEqual([])
+    expect((await to.store.history("a.json"))?.every(({ encrypted }) => encrypted !== undefined)).toBe(true)
+    const reading = ({ objects }: Pick<Place, "objects">): Pick<Place, "store"> => ({
+      store: createStateStore({ objects, project, encryption }),
+    })
+    await expectSame(reading(from), reading(to))
   })
 
   test("leaves a target alone that went on by itself, and copies the others", async () => {

@@ -149,6 +149,17 @@ test("stopped at any step, every version is whole, and the next rekey finishes",
   }
 })
 
+test("when a later version cannot be done, the old contents of those that are done are gone all the same", async () => {
+  const { objects, root, store, lease } = await world()
+  const encryption = await encryptionFor({ recipients: [bob], identities: [bob] })
+  await expect(
+    rekeyState({ objects, project }, { name, encryption, inClear: false, lease: await lease() }),
+  ).rejects.toMatchObject({ code: "state-identity-missing", message: expect.stringContaining("version 2 of") })
+  expect((await store().history(name))?.at(-1)).toMatchObject({ encrypted: { recipients: [bob.recipient] } })
+  expect(Buffer.concat(await blobs(root)).includes("planted one")).toBe(false)
+  expect((await blobs(root)).length).toBe(3)
+})
+
 test("a swap that landed but was told as lost is recognised", async () => {
   const { objects, store, lease } = await world()
   const held = await lease()
