@@ -3,20 +3,20 @@ import { AlcidesError } from "../errors.ts"
 
 type Expected = { readonly size: number; readonly sha256: string; readonly where: string }
 
-/** Passes content on and checks it on the way. Holds one chunk back, so that nobody gets the whole of what is wrong. */
+/** Passes content on and checks it on the way. Holds the last chunk back, so that nobody gets the whole of what is wrong. */
 export async function* verified(
   content: AsyncIterable<Uint8Array>,
   { size, sha256, where }: Expected,
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256")
   let read = 0
-  let held: Uint8Array | undefined
+  let last: Uint8Array | undefined
   for await (const chunk of content) {
     read += chunk.byteLength
     if (read > size) break
-    if (held !== undefined) yield held
     hash.update(chunk)
-    held = chunk
+    if (read < size) yield chunk
+    else last ??= chunk
   }
   if (read !== size) {
     throw contentDamaged({
@@ -31,7 +31,7 @@ export async function* verified(
       message: `${where} should have the sha256 ${sha256}, but the store's has ${got}`,
     })
   }
-  if (held !== undefined) yield held
+  if (last !== undefined) yield last
 }
 
 /** Passes content on, and tells its sha256 when all of it has passed. */
