@@ -39,36 +39,26 @@ export type AcquireRequest = z.output<typeof acquireRequestSchema>
 export const updateRequestSchema = z.object({ description: maybe(z.string()) })
 export type UpdateRequest = z.output<typeof updateRequestSchema>
 
-export const simpleAccountSchema = z.object({
-  id,
-  name: z.string(),
-  displayName: z.string(),
-  typ: z.enum(["User", "Organization"]),
-  imageURL: z.string(),
-  site: z.object({ id, name: z.string(), displayName: z.string() }),
-})
-export type SimpleAccount = z.output<typeof simpleAccountSchema>
+export type SimpleAccount = {
+  readonly id: string
+  readonly name: string
+  readonly displayName: string
+  readonly typ: "User" | "Organization"
+  readonly imageURL: string
+  readonly site: { readonly id: string; readonly name: string; readonly displayName: string }
+}
 
+/** The job whose effect holds a lease. Of it and of the user, only what is shown to people is read. */
 const simpleJobSchema = z.object({
-  id,
-  project: z.object({
-    id,
-    name: z.string(),
-    owner: simpleAccountSchema,
-    displayName: z.string(),
-    imageURL: maybe(z.string()),
-    isPublic: z.boolean(),
-  }),
+  project: z.object({ name: z.string(), owner: z.object({ name: z.string(), site: z.object({ name: z.string() }) }) }),
   index: z.int(),
-  status: z.enum(["Pending", "Failure", "Success"]),
-  phase: z.enum(["Queued", "Evaluating", "Building", "Effects", "Done"]),
 })
 
 export const leaseSchema = z.object({
   id,
   startTime: z.string(),
   expirationTime: z.string(),
-  user: maybe(simpleAccountSchema),
+  user: maybe(z.looseObject({ displayName: z.string() })),
   job: maybe(simpleJobSchema),
   description: z.string(),
   parent: maybe(id),
@@ -87,13 +77,13 @@ export const acquireResponseSchema = z.discriminatedUnion("tag", [
 export type AcquireResponse = z.output<typeof acquireResponseSchema>
 
 /** The user who uploaded a version. Of an account, only what is shown to people is read. */
-export const accountSchema = z.looseObject({ id, slug: z.string(), displayName: z.string() })
+const accountSchema = z.looseObject({ displayName: z.optional(z.string()) })
 
 /** The job whose effect uploaded a version. */
 const jobSchema = z.looseObject({
-  id,
+  id: z.optional(z.string()),
   index: z.optional(z.int()),
-  source: z.optional(z.looseObject({ revision: z.string() })),
+  source: z.optional(z.looseObject({ revision: z.optional(z.string()) })),
 })
 
 export const stateVersionSchema = z.object({

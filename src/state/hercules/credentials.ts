@@ -11,9 +11,9 @@ const effectSecretsSchema = z.object({
   "hercules-ci": z.object({ data: z.object({ token: z.string() }) }),
 })
 
-const credentialsSchema = z.object({
-  domains: z.record(z.string(), z.object({ personalToken: z.string() })),
-})
+// What stands there for another host may have any shape.
+const credentialsSchema = z.object({ domains: z.record(z.string(), z.unknown()) })
+const domainSchema = z.object({ personalToken: z.string() })
 
 /**
  * The token for Hercules CI's API, looked for where `hci` looks and in its order: HERCULES_CI_API_TOKEN, inside an effect its secrets,
@@ -30,15 +30,17 @@ async function effectToken(path: string): Promise<string> {
   const text = await readText(path)
   if (text === undefined)
     throw malformed({ where: path, what: "does not exist, though HERCULES_CI_SECRETS_JSON names it" })
-  const secrets = parse({ text, path, schema: effectSecretsSchema })
+  const secrets = parse(text, { path, schema: effectSecretsSchema })
   return plainToken(secrets["hercules-ci"].data.token, `"hercules-ci".data.token in ${path}`)
 }
 
 async function personalToken({ path, host }: { readonly path: string; readonly host: string }): Promise<string> {
   const text = await readText(path)
-  const domains = text === undefined ? {} : parse({ text, path, schema: credentialsSchema }).domains
-  const found = Object.hasOwn(domains, host) ? domains[host] : undefined
-  if (found !== undefined) return plainToken(found.personalToken, `the token for ${host} in ${path}`)
+  const domains = text === undefined ? {} : parse(text, { path, schema: credentialsSchema }).domains
+  if (Object.hasOwn(domains, host)) {
+    const found = shaped(domains[host], { path, schema: domainSchema, at: ["domains", host] })
+    return plainToken(found.personalToken, `the token for ${host} in ${path}`)
+  }
   throw usageError({
     code: "store-credentials-missing",
     message: `there is no token for ${host}: HERCULES_CI_API_TOKEN is not set, and ${path} ${text === undefined ? "does not exist" : `has none for ${host}`}`,
@@ -54,25 +56,23 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-// What is wrong is told by its place alone: the parser's own words would quote the file.
-function parse<T extends z.ZodMiniType>({
-  text,
-  path,
-  schema,
-}: {
-  readonly text: string
-  readonly path: string
-  readonly schema: T
-}): z.output<T> {
+type Shape<T> = { readonly path: string; readonly schema: T; readonly at?: readonly string[] }
+
+function parse<T extends z.ZodMiniType>(text: string, shape: Shape<T>): z.output<T> {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch {
-    throw malformed({ where: path, what: "is no JSON" })
+    throw malformed({ where: shape.path, what: "is no JSON" })
   }
-  const parsed = z.safeParse(schema, json)
+  return shaped(json, shape)
+}
+
+// What is wrong is told by its place alone: the parser's own words would quote the file.
+function shaped<T extends z.ZodMiniType>(value: unknown, { path, schema, at = [] }: Shape<T>): z.output<T> {
+  const parsed = z.safeParse(schema, value)
   if (parsed.success) return parsed.data
-  const place = parsed.error.issues[0]?.path.map(String).join(".") || "its root"
+  const place = [...at, ...(parsed.error.issues[0]?.path.map(String) ?? [])].join(".") || "its root"
   throw malformed({ where: path, what: `does not have the shape that hci writes (at ${place})` })
 }
 

@@ -77,6 +77,7 @@ test("no token at all, or none for this host", async () => {
 test.each([
   ["{", "is no JSON"],
   ['"s3cr3t"', "does not have the shape that hci writes (at its root)"],
+  [{ domains: { [host]: "s3cr3t" } }, `does not have the shape that hci writes (at domains.${host})`],
   [
     { domains: { [host]: { token: "s3cr3t" } } },
     `does not have the shape that hci writes (at domains.${host}.personalToken)`,

@@ -1,6 +1,7 @@
 import { patience } from "../patience.ts"
 import { unreachable } from "./failures.ts"
-import { whereOf, type Call, type HerculesClient } from "./http.ts"
+import type { HerculesClient } from "./client.ts"
+import { whereOf, type Call } from "./request.ts"
 
 /**
  * The body of an answer, which must not change from one request to the next: when the connection breaks, it is asked for again, and what

@@ -6,7 +6,7 @@ import * as rules from "../../records/state-record.ts"
 import type { StateRecord, VersionRecord } from "../../records/state-record.ts"
 import type { LeaseId, StateStore } from "../../store.ts"
 import { unsupported } from "./failures.ts"
-import type { HerculesClient } from "./http.ts"
+import type { HerculesClient } from "./client.ts"
 import type { HerculesLocks } from "./locks.ts"
 import { putVersion } from "./put.ts"
 

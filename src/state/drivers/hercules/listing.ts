@@ -3,8 +3,9 @@ import { stateVersionSchema, type ApiStateVersion } from "../../hercules/api.ts"
 import { formatProject } from "../../names.ts"
 import { emptyStateRecord, type StateRecord, type VersionRecord } from "../../records/state-record.ts"
 import type { Project, Writer } from "../../store.ts"
+import type { HerculesClient } from "./client.ts"
 import { notTheApi } from "./failures.ts"
-import { whereOf, type HerculesClient } from "./http.ts"
+import { whereOf } from "./request.ts"
 
 // The files are read one by one, because any name may be a state file's, also one that objects keep for themselves.
 const listingSchema = z.object({ stateFiles: z.unknown() })
@@ -60,7 +61,7 @@ function versionOf(listed: ApiStateVersion, server: Server): VersionRecord {
 function uploaderOf({ job, uploader }: ApiStateVersion, { client: { base }, project }: Server): Writer {
   const rev = job?.source?.revision
   return {
-    by: uploader?.displayName ?? (job === null ? "unknown" : `job ${job.index ?? job.id}`),
+    by: uploader?.displayName ?? (job === null ? "unknown" : `job ${job.index ?? job.id ?? ""}`.trim()),
     ...(rev !== undefined && { rev }),
     ...(job?.index !== undefined && { runUrl: jobUrl({ base, path: formatProject(project), index: job.index }) }),
   }

@@ -13,7 +13,7 @@ import {
 import { assertLockName, formatProject } from "../../names.ts"
 import type { Lease, LeaseAnswer, LeaseRequest, StateStore } from "../../store.ts"
 import { notTheApi, unsupported } from "./failures.ts"
-import { jsonBody, whereOf, type Call } from "./http.ts"
+import { jsonBody, whereOf, type Call } from "./request.ts"
 import { jobUrl, type Server } from "./listing.ts"
 import { isUuid } from "./url.ts"
 

@@ -59,8 +59,13 @@ function parseBase(text: string): URL {
   return base
 }
 
-/** Whether what is sent there stays on this machine. */
-export function isLoopback(hostname: string): boolean {
+/** Whether a server may send us there with a state file: nobody listens in between, and no other machine sends us to this one's servers. */
+export function isSafeTarget({ protocol, hostname }: URL, from: URL): boolean {
+  return protocol === "https:" || (protocol === "http:" && from.protocol === "http:" && isLoopback(hostname))
+}
+
+// Whether what is sent there stays on this machine.
+function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
 }
 

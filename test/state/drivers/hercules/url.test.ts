@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { parseHerculesUrl, projectRoute } from "../../../../src/state/drivers/hercules/url.ts"
+import { isSafeTarget, parseHerculesUrl, projectRoute } from "../../../../src/state/drivers/hercules/url.ts"
 
 test.each([
   ["hercules:", {}, "https://hercules-ci.com/", undefined, false],
@@ -34,6 +34,7 @@ test.each([
   ["hercules:ftp://127.0.0.1", {}, "https:// is needed"],
   ["hercules:https://h.example/api/v1", {}, "the server's address has no path"],
   ["hercules:https://user:s3cr3t@h.example", {}, "a token does not belong in it"],
+  ["hercules:https://user:s3cr3t/more@h.example", {}, "is no address of a server"],
   ["hercules:h.example", {}, '"h.example" is no address of a server'],
   ["hercules:", { HERCULES_CI_API_BASE_URL: "nonsense" }, '"nonsense" is no address of a server'],
   ["hercules:?retries=3", {}, "retries is no option of hercules:"],
@@ -74,4 +75,15 @@ test("a project is reached by its name, and by its id when the environment tells
     }),
   )
   expect(projectRoute({ ...project, owner: "group%2Fsub" }, {})).toContain("group/sub")
+})
+
+test.each([
+  ["https://hercules-ci.com", "https://bucket.example/x", true],
+  ["https://hercules-ci.com", "http://bucket.example/x", false],
+  ["https://hercules-ci.com", "http://127.0.0.1:8080/x", false],
+  ["http://127.0.0.1:1", "http://127.0.0.1:8080/x", true],
+  ["http://127.0.0.1:1", "http://bucket.example/x", false],
+  ["http://127.0.0.1:1", "file:///etc/passwd", false],
+])("from %s to %s: %j", (from, to, isSafe) => {
+  expect(isSafeTarget(new URL(to), new URL(from))).toBe(isSafe)
 })
