@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import { buffer } from "node:stream/consumers"
+import { setTimeout as sleep } from "node:timers/promises"
 import { onTestFinished } from "vitest"
 import { freePorts } from "../../support/free-ports.ts"
 
@@ -22,6 +23,8 @@ export type Upstream = {
 export type UpstreamOptions = {
   /** Seconds that a lease lasts. */
   readonly ttl?: number
+  /** Milliseconds from the end of a put's body until it is a version. */
+  readonly putTakes?: number
   /** Whether content that is current already makes no new version. */
   readonly isDeduplicating?: boolean
   /** Answers instead of the server, and says so by `true`. What a put brings is kept already. */
@@ -45,6 +48,7 @@ const job = {
  */
 export async function upstream({
   ttl = 600,
+  putTakes = 0,
   isDeduplicating = false,
   meddle = () => false,
 }: UpstreamOptions = {}): Promise<Upstream> {
@@ -68,6 +72,7 @@ export async function upstream({
     seen.push(one)
     const { pathname, searchParams } = new URL(url, "http://localhost")
     const data = /\/state\/([^/]+)\/data$/.exec(pathname)?.[1]
+    if (method === "PUT") await sleep(putTakes)
     const isCurrent = versions.at(-1)?.body.equals(one.body) === true
     if (method === "PUT" && data !== undefined && !(isDeduplicating && isCurrent))
       versions.push({ body: one.body, creationTime: new Date().toISOString() })
