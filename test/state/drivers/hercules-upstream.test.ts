@@ -192,6 +192,7 @@ test("a lease that ends while the content is on its way: what has arrived is tol
 test("a server that is slow with a put gets it once", async () => {
   const { server, store } = await opened({ putTakes: patience.silence * 2 })
   await store.put("a.json", bytes("one"), absent)
+  expect(server.seen.filter(({ method }) => method === "PUT")).toHaveLength(1)
   expect(server.contents()).toEqual(["one"])
 })
 
