@@ -5,7 +5,9 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { expect, onTestFinished, test } from "vitest"
 import { openStore } from "../../../src/state/open.ts"
 import type { StateStore } from "../../../src/state/store.ts"
+import { testFormat1 } from "../formats.ts"
 import { bytes, textOf } from "../support/content.ts"
+import { formatInFolder } from "../support/format-fixtures.ts"
 
 const alice = { by: "alice@ci", rev: "0123456789abcdef0123456789abcdef01234567", runUrl: "https://ci.example/runs/1" }
 const leaseId = "f8fb7ffd-f00f-84ed-847e-0a9df3bbf4ae"
@@ -72,3 +74,5 @@ test("a store of format 1 is written on, in format 1", async () => {
     fences: [{ lock: "alcides.state.nixops-foo.json", token: 1 }],
   })
 })
+
+testFormat1("file", () => formatInFolder("state-format-1-file"), { markerSuffices: true })
