@@ -1,13 +1,18 @@
+import { existsSync, statSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3"
 import type { ServerClock } from "./clock.ts"
 import type * as Sdk from "./sdk.ts"
-import type { S3Place } from "./url.ts"
+import { isAws, type S3Place } from "./url.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The SDK, and a client of it. */
 export type Connection = { readonly sdk: typeof Sdk; readonly client: S3Client }
 
+// What requests to servers without regions are signed for.
+const anyRegion = "us-east-1"
 // In milliseconds.
 const connectTimeout = 5_000
 const idleTimeout = 30_000
@@ -26,7 +31,8 @@ export async function connect({
 }): Promise<Connection> {
   const sdk = await import("./sdk.ts")
   const { endpoint, profile, forcePathStyle } = place
-  const region = place.region ?? (profile === undefined ? env["AWS_REGION"] || undefined : undefined)
+  const named = place.region ?? (profile === undefined ? env["AWS_REGION"] || undefined : undefined)
+  const region = named ?? (isAws(endpoint) || isConfigured(env) ? undefined : anyRegion)
   const config: S3ClientConfig = {
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -47,7 +53,7 @@ export async function connect({
   let client = withoutWarning(() => new sdk.S3Client(config))
   // Servers that are not AWS mostly have no regions, but a request must be signed for one.
   if (region === undefined && endpoint !== undefined && !(await knowsRegion(client)))
-    client = new sdk.S3Client({ ...config, region: "us-east-1" })
+    client = new sdk.S3Client({ ...config, region: anyRegion })
   client.middlewareStack.add(
     (next) => async (args) => {
       const sent = performance.now()
@@ -65,6 +71,16 @@ function credentialsOf(env: Environment): Pick<S3ClientConfig, "credentials"> {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env
   if (!accessKeyId || !secretAccessKey) return {}
   return { credentials: { accessKeyId, secretAccessKey, ...(token ? { sessionToken: token } : {}) } }
+}
+
+// Where a region may be told. Without these the SDK asks the machine it runs on, which takes long where there is none, and is no wiser
+// about a server elsewhere.
+function isConfigured({ HOME = homedir(), ...env }: Environment): boolean {
+  const files = [
+    env["AWS_CONFIG_FILE"] ?? join(HOME, ".aws/config"),
+    env["AWS_SHARED_CREDENTIALS_FILE"] ?? join(HOME, ".aws/credentials"),
+  ]
+  return files.some((file) => existsSync(file) && statSync(file).isFile())
 }
 
 async function knowsRegion(client: S3Client): Promise<boolean> {
