@@ -5,6 +5,7 @@ import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
 import { openProjectStore, recipientOption, storeOption } from "../store-options.ts"
+import { currentWriter } from "../writer.ts"
 import { baseArgument, currentBase } from "./base.ts"
 import { openInput } from "./input.ts"
 import { isStoreFailure, keepInput } from "./keep-input.ts"
@@ -39,6 +40,9 @@ export const putCommand = (io: Io) =>
     .action(async ({ name, file, onTopOf, allowEmpty, inClear, message, wait, json, ...where }) => {
       assertStateName(name)
       const store = await openProjectStore(io, where)
+      // Git is asked while the store is.
+      const writer = currentWriter(io, store.project)
+      writer.catch(() => {})
       // Asked before anything is read: what someone else writes from here on is not in the input, and must not be buried.
       let unanswered: AlcidesError | undefined
       const base =
@@ -52,7 +56,7 @@ export const putCommand = (io: Io) =>
       const input = await openInput(io, { file, allowEmpty: allowEmpty === true })
       try {
         if (base === undefined) throw unanswered
-        const write = { store, name, description: "alcides state put", wait }
+        const write = { store, name, description: "alcides state put", wait, writer }
         const version = await writeVersion(io, write, (options) =>
           store.put(name, abortable(input.content(), io.signal), {
             base,

@@ -14,6 +14,8 @@ export type Write = {
   /** For those who wait meanwhile. */
   readonly description: string
   readonly wait: boolean
+  /** Who writes, when it was asked already. */
+  readonly writer?: Promise<Writer>
   /** Whether the lease of the program around us is one of this store's. Default: true. */
   readonly isNested?: boolean
 }
@@ -27,7 +29,7 @@ export async function writeVersion(
   write: Write,
   act: (options: { readonly writer: Writer; readonly lease?: LeaseId }) => Promise<StateVersion>,
 ): Promise<StateVersion> {
-  const writer = await currentWriter(io, write.store.project)
+  const writer = await (write.writer ?? currentWriter(io, write.store.project))
   const parent = parentLease(io)
   try {
     return await act({ writer, ...(parent !== undefined && { lease: { id: parent } }) })
