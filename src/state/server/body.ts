@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
 import * as z from "zod/mini"
 import { Refusal } from "./answers.ts"
 
@@ -12,8 +12,7 @@ export type Exchange = { readonly request: IncomingMessage; readonly response: S
 
 /** The bytes of a body as they come. Throws when it ends before its end, so that half a file never looks whole. */
 export async function* bytesOf({ request, response }: Exchange): AsyncGenerator<Uint8Array> {
-  const encoding = request.headers["content-encoding"] ?? "identity"
-  if (encoding !== "identity") throw new Refusal(415, "a body is taken as it is: send no Content-Encoding")
+  assertWhole(request.headers)
   if (request.headers.expect !== undefined) response.writeContinue()
   // Destroying the request would take the connection along, and with it the answer that says why.
   const chunks = request.iterator({ destroyOnReturn: false })
@@ -29,6 +28,15 @@ export async function* bytesOf({ request, response }: Exchange): AsyncGenerator<
   }
   const announced = request.headers["content-length"]
   if (!request.complete || (announced !== undefined && Number(announced) !== length)) throw cutShort()
+}
+
+// What is packed or a part only must not be taken for the file itself.
+function assertWhole(headers: IncomingHttpHeaders): void {
+  const { "content-encoding": content = "identity", "transfer-encoding": transfer = "chunked" } = headers
+  if (content !== "identity") throw new Refusal(415, "a body is taken as it is: send no Content-Encoding")
+  if (transfer.toLowerCase() !== "chunked")
+    throw new Refusal(501, "a body is taken as it is: Transfer-Encoding may be chunked alone")
+  if (headers["content-range"] !== undefined) throw new Refusal(400, "a body is a whole file: send no Content-Range")
 }
 
 async function soon<T>(next: Promise<T>): Promise<T> {

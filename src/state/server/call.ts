@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Project, StateStore } from "../store.ts"
-import type { EffectTokens } from "./effect-tokens.ts"
 import type { KnownProjects } from "./projects.ts"
-import type { Access, Token } from "./tokens.ts"
+import type { Access, EffectTokens, Token } from "./tokens.ts"
 
 /** What all requests to one server share. */
 export type Service = {

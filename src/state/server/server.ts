@@ -7,10 +7,9 @@ import { listen, parseAddress } from "./address.ts"
 import { answerFailure, isOurs } from "./answers.ts"
 import type { Service } from "./call.ts"
 import { dispatch } from "./dispatch.ts"
-import { effectTokens } from "./effect-tokens.ts"
 import { knownProjects } from "./projects.ts"
 import { remembered } from "./remembered.ts"
-import type { Token } from "./tokens.ts"
+import { effectTokens, type Token } from "./tokens.ts"
 
 export type StateServerOptions = {
   /** `unix:/path/to.sock`, `127.0.0.1:PORT` or `[::1]:PORT`; port 0 chooses one. */
@@ -72,6 +71,8 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
   // Who asks first whether to send a body is told after it is known whether it may.
   server.on("checkContinue", serve)
   const url = await listen(server, address)
+  // Such as a connection that could not be taken: no reason to leave the others.
+  server.on("error", (error) => log.warn(messageOf(error)))
   return {
     url,
     async close() {

@@ -1,6 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { formatProject } from "../names.ts"
 import type { Project } from "../store.ts"
 import { isMeant } from "./projects.ts"
+
+// Milliseconds: longer than an effect runs.
+const effectLifetime = 24 * 3600_000
+const mostEffects = 1_000
 
 /** Who may do what, by the hash of a token. */
 export type Token = {
@@ -44,4 +49,27 @@ export function allows(
   { project, access }: { readonly project: Project; readonly access: Access },
 ): boolean {
   return (access === "read" || token.access === "write") && token.projects.some((pattern) => isMeant(pattern, project))
+}
+
+/** Tokens that `hci effect run` asks for and gives to the effect: for one project, in memory alone, for a day at most. */
+export type EffectTokens = {
+  /** A token for one project, with the access of the one that asks. */
+  issue(from: Token, project: Project): string
+  all(): readonly Token[]
+}
+
+export function effectTokens(now: () => number = Date.now): EffectTokens {
+  let issued: readonly { readonly token: Token; readonly ends: number }[] = []
+  return {
+    issue({ name, access }, project) {
+      const secret = newToken()
+      const path = formatProject(project)
+      const token: Token = { sha256: hashToken(secret), name, access, projects: [path], currentTask: path }
+      issued = [...issued, { token, ends: now() + effectLifetime }]
+        .filter(({ ends }) => ends > now())
+        .slice(-mostEffects)
+      return secret
+    },
+    all: () => issued.filter(({ ends }) => ends > now()).map(({ token }) => token),
+  }
 }

@@ -88,6 +88,44 @@ describe("a request", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
   })
 
+  // Whoever stands in front may see another request in these than we do.
+  test.each([
+    ["two lengths", "Content-Length: 3\r\nContent-Length: 4\r\n"],
+    ["a length and pieces", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"],
+    ["a length that is none", "Content-Length: 3x\r\n"],
+    ["pieces that are not the last encoding", "Transfer-Encoding: chunked, gzip\r\n"],
+    ["a header on two lines", "X: a\r\n b\r\nContent-Length: 3\r\n"],
+    ["a space before a colon", "Content-Length : 3\r\n"],
+  ])("with %s is refused, and what follows it is no request", async (_, headers) => {
+    const all = await served()
+    const head = `PUT ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${secrets.alice}\r\n`
+    const answer = await raw(all, `${head}${headers}\r\nabc${head}Content-Length: 3\r\n\r\nabc`)
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400"])
+    expect(await stored(all)).toBeUndefined()
+  })
+
+  test.each([
+    ["packed on its way", 501, "Transfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"],
+    ["a part of a file", 400, "Content-Range: bytes 100-102/103\r\nContent-Length: 3\r\n\r\nabc"],
+  ])("whose body is %s writes nothing", async (_, status, rest) => {
+    const all = await served()
+    const head = `PUT ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${secrets.alice}\r\n`
+    expect(await raw(all, head + rest)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(await stored(all)).toBeUndefined()
+  })
+
+  test.each([
+    ["the address before it", `http://elsewhere${path}`],
+    ["two slashes", `/${path}`],
+    ["dots", `${repoPath}/../../../../../../../api/v1/site/github/account/neat-org/project/neat-repo/states`],
+    ["encoded slashes", repoPath.replace("/account/", "%2faccount%2f")],
+    ["another host's authority", "elsewhere:80"],
+  ])("with %s is no route", async (_, target) => {
+    const head = `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n`
+    const answer = await raw(await served(), `${head}Authorization: Bearer ${secrets.alice}\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 40[04] /)
+  })
+
   test("that is none ends its connection alone", async () => {
     const all = await served()
     expect(await raw(all, "nonsense\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /)
@@ -114,4 +152,29 @@ test("a socket carries the same API", async () => {
   expect(await stored(first)).toBe("one")
   await server.close()
   await expect(stat(socketPath)).rejects.toThrow("ENOENT")
+})
+
+test("many clients at once, and some that go away in the middle", async () => {
+  const all = await served()
+  const size = 256 * 1024
+  await Promise.all(
+    Array.from({ length: 60 }, async (_, index) => {
+      const file = `${repoPath}/state/${index}.json/data`
+      if (index % 3 === 0) {
+        const headers = { authorization: `Bearer ${secrets.alice}`, "content-length": String(size) }
+        const request = httpRequest(`${all.server.url}${file}`, { method: "PUT", headers })
+        request.on("error", () => {})
+        request.write(Buffer.alloc(size / 2))
+        await sleep(20)
+        request.destroy()
+        return
+      }
+      expect((await all.request(file, { method: "PUT", body: Buffer.alloc(size, index) })).status).toBe(200)
+      const got = Buffer.from(await (await all.request(file)).arrayBuffer())
+      expect(got.equals(Buffer.alloc(size, index))).toBe(true)
+    }),
+  )
+  const names = (await all.store.list()).map(({ name }) => Number.parseInt(name, 10))
+  expect(names.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i).filter((i) => i % 3 !== 0))
+  expect(all.logged()).toBe("")
 })

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { allows, findToken, hashToken, newToken } from "../../../src/state/server/tokens.ts"
+import { allows, effectTokens, findToken, hashToken, newToken } from "../../../src/state/server/tokens.ts"
 import { other, repo, secrets, tokens } from "../support/state-server.ts"
 
 test("a token is found by its hash, and no other", () => {
@@ -29,4 +29,25 @@ test("who may write may read", () => {
   expect(may("alice", other)).toEqual([false, false])
   expect(may("bob", other)).toEqual([true, true])
   expect(may("reader", repo)).toEqual([true, false])
+})
+
+const [from] = tokens
+if (from === undefined) throw new Error("no tokens")
+
+test("an effect's token ends after a day", () => {
+  let now = 0
+  const issued = effectTokens(() => now)
+  const secret = issued.issue(from, repo)
+  now = 24 * 3600_000 - 1
+  expect(findToken(issued.all(), secret)?.name).toBe("alice")
+  now += 1
+  expect(findToken(issued.all(), secret)).toBeUndefined()
+})
+
+test("of very many, the oldest end first", () => {
+  const issued = effectTokens(() => 0)
+  const secrets = Array.from({ length: 1_002 }, () => issued.issue(from, repo))
+  expect(issued.all()).toHaveLength(1_000)
+  expect(findToken(issued.all(), secrets[1] ?? "")).toBeUndefined()
+  expect(findToken(issued.all(), secrets[2] ?? "")).toBeDefined()
 })
