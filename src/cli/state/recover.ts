@@ -52,7 +52,8 @@ export const recoverCommand = (io: Io) =>
         await confirm({ io, question: `put ${files.length} kept state files: ${places}?`, yes })
       }
       const { done, failures } = await recoverAll(io, { files, options })
-      await sweepKept(keptHome(io.env))
+      // No kept file is among what it removes: that this fails is no failure of what was asked.
+      await sweepKept(keptHome(io.env)).catch(() => {})
       if (json === true) io.stdout.write(`${JSON.stringify(done, undefined, 2)}\n`)
       else if (files.length === 0) io.stderr.write("nothing is kept on this machine that could be put\n")
       const [first, ...others] = failures

@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises"
 import { basename } from "node:path"
 import * as z from "zod/mini"
 import { unlessMissing } from "../../errors.ts"
+import { readable } from "./failures.ts"
 import { writerSchema } from "../records/state-record.ts"
 
 /** What is known of a kept file, in a file beside it. Format 1. */
@@ -56,9 +57,9 @@ export async function keptFileOf(path: string): Promise<string | undefined> {
 }
 
 async function parseAbout(path: string, file: string): Promise<KeptAbout | undefined> {
-  const info = await unlessMissing(stat(path), undefined)
+  const info = await readable(path, unlessMissing(stat(path), undefined))
   if (info === undefined || !info.isFile() || info.size > longest) return undefined
-  const about = z.safeParse(keptAboutSchema, jsonOf(await readFile(path, "utf8")))
+  const about = z.safeParse(keptAboutSchema, jsonOf(await readable(path, readFile(path, "utf8"))))
   return about.success && about.data.file === file ? about.data : undefined
 }
 

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { AlcidesError, Exit, messageOf } from "../../errors.ts"
@@ -7,6 +6,7 @@ import type { Encryption } from "../encryption/encryption.ts"
 import { formatProject } from "../names.ts"
 import type { Project, Writer } from "../store.ts"
 import { aboutPath, type KeptAbout } from "./about.ts"
+import { contentOf } from "./content.ts"
 import { makeFolder, syncFolder, writeNewFile } from "./durable.ts"
 import { keptFolderOf, keptName } from "./place.ts"
 
@@ -38,7 +38,7 @@ export async function keepFile(keep: Keep): Promise<string> {
   const encryption = inClear ? undefined : keep.encryption
   const folder = keptFolderOf({ dir, project: formatProject(project) })
   const partial = join(folder, `.${randomUUID()}.partial`)
-  const clear = typeof source === "string" ? readFile(source) : source
+  const clear = typeof source === "string" ? contentOf(source) : source
   const recipients = encryption?.recipients ?? []
   const content = encryption === undefined || recipients.length === 0 ? clear : encryption.encrypt(clear)
   try {
@@ -89,12 +89,6 @@ function isTaken(error: unknown): boolean {
 
 async function* once(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text)
-}
-
-// Opened when it is read, and not before: a stream that nobody reads yet has nobody who hears of its error.
-async function* readFile(path: string): AsyncGenerator<Uint8Array> {
-  const stream: AsyncIterable<Uint8Array> = createReadStream(path)
-  yield* stream
 }
 
 function notKept({ name, source, cause }: Pick<Keep, "name" | "source"> & { readonly cause: unknown }): AlcidesError {

@@ -2,6 +2,7 @@ import { readdir, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { unlessMissing } from "../../errors.ts"
 import { keptFileOf, readAbout, type KeptAbout } from "./about.ts"
+import { readable } from "./failures.ts"
 import { parseKeptName } from "./place.ts"
 
 /** Something that could not be put. */
@@ -19,7 +20,7 @@ export type Kept = {
 
 /** Everything that is kept below `dir`, for whichever project; the oldest first. */
 export async function listKept(dir: string): Promise<readonly Kept[]> {
-  const folders = await unlessMissing(readdir(dir, { withFileTypes: true }), [])
+  const folders = await readable(dir, unlessMissing(readdir(dir, { withFileTypes: true }), []))
   const found = await Promise.all(
     folders.filter((entry) => entry.isDirectory()).map((entry) => keptIn(join(dir, entry.name))),
   )
@@ -28,7 +29,7 @@ export async function listKept(dir: string): Promise<readonly Kept[]> {
 
 /** What is kept in the folder of one project. */
 export async function keptIn(folder: string): Promise<readonly Kept[]> {
-  const entries = await unlessMissing(readdir(folder, { withFileTypes: true }), [])
+  const entries = await readable(folder, unlessMissing(readdir(folder, { withFileTypes: true }), []))
   const kept: Kept[] = []
   for (const entry of entries) {
     const path = join(folder, entry.name)
@@ -43,7 +44,7 @@ export async function keptIn(folder: string): Promise<readonly Kept[]> {
 
 /** A kept file by its path, also one that was moved and renamed together with the file beside it. */
 export async function keptFileAt(path: string): Promise<Kept | undefined> {
-  const info = await unlessMissing(stat(path), undefined)
+  const info = await readable(path, unlessMissing(stat(path), undefined))
   if (info?.isFile() !== true) return undefined
   return keptFile(path, { name: "", at: info.mtime.toISOString() })
 }

@@ -1,26 +1,41 @@
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { rm } from "node:fs/promises"
 import { dirname } from "node:path"
 import { AlcidesError, Exit, unlessMissing, usageError } from "../../errors.ts"
 import { identityMissing } from "../encryption/age-failures.ts"
 import type { Encryption } from "../encryption/encryption.ts"
+import { peekAgeFile } from "../encryption/age-file.ts"
 import { aboutPath } from "./about.ts"
+import { contentOf } from "./content.ts"
 import { syncFolder } from "./durable.ts"
+import { keptInClear, readable } from "./failures.ts"
 import type { Kept } from "./list.ts"
 
-/** The content of a kept file as it would have been put, to be read as often as it takes. */
-export function keptContent({ path, about }: Kept, encryption: Encryption | undefined): AsyncIterable<Uint8Array> {
-  const stream: AsyncIterable<Uint8Array> = createReadStream(path)
-  const recipients = about?.encrypted?.recipients
-  if (recipients === undefined) return stream
-  if (encryption !== undefined) return encryption.decrypt(stream, { where: path, recipients })
-  throw identityMissing({ where: path, recipients })
+/**
+ * How to read a kept file as it would have been put, as often as it takes. One with nothing beside it is encrypted when it is an age file.
+ * Throws `state-identity-missing`, and `state-encryption-expected` when what was encrypted would be put in clear.
+ */
+export async function keptContent(
+  { path, about }: Kept,
+  encryption: Encryption | undefined,
+): Promise<() => AsyncIterable<Uint8Array>> {
+  const known = about === undefined ? await ageFileAt(path) : about.encrypted
+  if (known === undefined) return () => contentOf(path)
+  const { recipients } = known
+  if (encryption === undefined) throw identityMissing({ where: path, recipients })
+  if (encryption.recipients.length === 0) throw keptInClear(path)
+  return () => encryption.decrypt(contentOf(path), { where: path, recipients })
+}
+
+async function ageFileAt(path: string): Promise<{ readonly recipients: readonly string[] } | undefined> {
+  const { isAge, content } = await readable(path, peekAgeFile(contentOf(path)))
+  await content[Symbol.asyncIterator]().return?.()
+  return isAge ? { recipients: [] } : undefined
 }
 
 /** Throws `state-kept-damaged` unless the bytes of a kept file are those that were kept, and `state-kept-unknown` when it is gone. */
 export async function assertUndamaged({ path, about }: Kept): Promise<void> {
-  const found = await unlessMissing(digest(createReadStream(path)), undefined)
+  const found = await readable(path, unlessMissing(digest(contentOf(path)), undefined))
   if (found === undefined) {
     throw usageError({
       code: "state-kept-unknown",

@@ -1,5 +1,7 @@
 import { AlcidesError, Exit } from "../../errors.ts"
+import { aboutPath } from "./about.ts"
 import type { Kept } from "./list.ts"
+import { keptLeft } from "./failures.ts"
 import { assertUndamaged, digest, keptContent, removeKept } from "./read.ts"
 import { publicWriter } from "../records/state-record.ts"
 import type { LeaseId, StateStore, StateVersion, Writer } from "../store.ts"
@@ -27,33 +29,38 @@ export type Recovered = {
 
 /**
  * Finishes the put of a kept file on top of the version that it was made from, then removes it. Throws `state-conflict` when somebody
- * wrote in between, `state-kept-damaged`, and what `StateStore.put` throws; the kept file then stays.
+ * wrote in between, `state-kept-damaged`, `state-kept-left`, and what `StateStore.put` throws; the kept file then stays.
  */
 export async function recoverKept(recover: Recover): Promise<Recovered> {
-  const { kept, name, store, lease } = recover
+  const { kept, name, store } = recover
   await assertUndamaged(kept)
+  const content = await keptContent(kept, store.encryption)
   const history = (await store.history(name)) ?? []
-  const there = await stored(history, recover)
+  const there = await stored(history, { ...recover, content })
   const version =
     there ??
     (await put(recover, {
+      content,
       base: baseOf(history, recover),
       writer: kept.about === undefined ? recover.writer : publicWriter(kept.about.writer),
-      lease,
     }))
-  await removeKept(kept.path)
+  await removeKept(kept.path).catch((cause: unknown) => {
+    throw keptLeft({ path: kept.path, about: aboutPath(kept.path), name, version: version.version, cause })
+  })
   return { version, already: there !== undefined }
 }
 
+// The content as it would have been put, from its beginning at each call.
+type Content = { readonly content: () => AsyncIterable<Uint8Array> }
+
 async function put(
-  { kept, name, store, writer: { by }, allowEmpty }: Recover,
-  { base, writer, lease }: { readonly base: number | "absent"; readonly writer: Writer; readonly lease: LeaseId },
+  { kept, name, store, lease, writer: { by }, allowEmpty }: Recover,
+  { content, base, writer }: Content & { readonly base: number | "absent"; readonly writer: Writer },
 ): Promise<StateVersion> {
   const { message } = kept.about ?? {}
   const how = `kept ${kept.at}, recovered by ${by}`
-  const content = keptContent(kept, store.encryption)
   try {
-    return await store.put(name, allowEmpty ? content : notEmpty(content, kept.path), {
+    return await store.put(name, allowEmpty ? content() : notEmpty(content(), kept.path), {
       base,
       inClear: kept.about?.inClear === true,
       writer,
@@ -68,12 +75,12 @@ async function put(
 // Anything newer than what it was made from that has this very content: putting it again would only hide what came after.
 async function stored(
   history: readonly StateVersion[],
-  { kept, name, base, store }: Recover,
+  { name, base, store, content }: Recover & Content,
 ): Promise<StateVersion | undefined> {
   const since = typeof base === "number" ? base : (history.find(({ deleted }) => deleted === true)?.version ?? 0)
   const newer = history.filter(({ version, deleted }) => deleted !== true && version > since)
   if (newer.length === 0) return undefined
-  const own = await digest(keptContent(kept, store.encryption))
+  const own = await digest(content())
   for (const version of newer) {
     const found = version.encrypted === undefined ? version : await contentOf(store, { name, version })
     if (found?.size === own.size && found.sha256 === own.sha256) return version

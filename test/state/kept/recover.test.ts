@@ -1,11 +1,11 @@
-import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises"
+import { chmod, copyFile, mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
 import { AlcidesError } from "../../../src/errors.ts"
 import { silentLog } from "../../../src/log.ts"
 import type { Encryption } from "../../../src/state/encryption/encryption.ts"
-import { keepFile, keptFileAt, type Kept } from "../../../src/state/kept.ts"
+import { aboutPath, keepFile, keptFileAt, listKept, type Kept } from "../../../src/state/kept.ts"
 import { holdLease } from "../../../src/state/locks/lease.ts"
 import { stateLock } from "../../../src/state/names.ts"
 import { openStore } from "../../../src/state/open.ts"
@@ -15,6 +15,7 @@ import { project } from "../contract.ts"
 import { encryptionFor, keyPair } from "../support/age.ts"
 import { bytes, textOf } from "../support/content.ts"
 import { fileStorage } from "../support/file-storage.ts"
+import { unprivileged } from "../support/unprivileged.ts"
 
 const name = "db.json"
 const writer = { by: "alice@ci", rev: "0123abc" }
@@ -52,7 +53,7 @@ async function keep(
   return kept
 }
 
-async function recover(kept: Kept, store: StateStore): Promise<Recovered> {
+async function recover(kept: Kept, store: StateStore, base = kept.about?.base): Promise<Recovered> {
   const by = { by: "bob@desk" }
   const request = { lock: stateLock(name), exclusive: true, description: "recover", holder: by }
   const held = await holdLease(store, request, { wait: false, log: silentLog })
@@ -60,7 +61,7 @@ async function recover(kept: Kept, store: StateStore): Promise<Recovered> {
     return await recoverKept({
       kept,
       name,
-      base: kept.about?.base,
+      base,
       store,
       lease: held.lease,
       writer: by,
@@ -134,4 +135,89 @@ test("only one of two who recover the same puts it", async () => {
   await recover(kept, store)
   await expect(recover(kept, store)).rejects.toMatchObject({ code: "state-kept-unknown" })
   expect(await store.history(name)).toHaveLength(1)
+})
+
+test("what is encrypted is recovered as what it was, also when nothing beside it says so", async () => {
+  const { dir, open } = await fresh()
+  const pair = await keyPair()
+  const able = await open(await encryptionFor({ recipients: [pair], identities: [pair] }))
+  const { path } = await keep("one", { dir, store: able, base: "absent" })
+  await rm(aboutPath(path))
+  const kept: Kept = { path, kind: "file", name, at: "2026-11-21T10:34:22.867Z" }
+  await expect(recover(kept, await open(), "absent")).rejects.toMatchObject({
+    code: "state-identity-missing",
+    message: `${path} is encrypted, and no identity here can read it`,
+  })
+  await expect(recover(kept, await open(await encryptionFor({ identities: [pair] })), "absent")).rejects.toMatchObject({
+    code: "state-encryption-expected",
+    exit: 2,
+    message: `${path} is encrypted, and this would store it in clear: no recipient is configured`,
+  })
+  expect(await able.history(name)).toBeUndefined()
+  expect(await recover(kept, able, "absent")).toMatchObject({
+    version: { encrypted: { recipients: [pair.recipient] } },
+  })
+  expect(await read(able)).toBe("one")
+})
+
+test("what is in the store but cannot be removed here is told, and recognised the next time", async () => {
+  await unprivileged(async () => {
+    const { dir, open } = await fresh()
+    const store = await open()
+    const kept = await keep("one", { dir, store, base: "absent" })
+    await chmod(dirname(kept.path), 0o500)
+    for (const _ of ["put", "recognised"]) {
+      await expect(recover(kept, store)).rejects.toMatchObject({
+        code: "state-kept-left",
+        exit: 1,
+        message: expect.stringContaining(
+          `${kept.path} is in the store, as version 1 of "db.json", but cannot be removed here: EACCES`,
+        ),
+        hint: `remove it and ${kept.path}.kept yourself`,
+      })
+    }
+    expect(await store.history(name)).toHaveLength(1)
+  })
+})
+
+test("what cannot be read is told, and nothing is put", async () => {
+  await unprivileged(async () => {
+    const { dir, open } = await fresh()
+    const store = await open()
+    const kept = await keep("one", { dir, store, base: "absent" })
+    await chmod(kept.path, 0)
+    await expect(recover(kept, store)).rejects.toMatchObject({
+      code: "state-kept-unreadable",
+      exit: 7,
+      message: expect.stringContaining(`${kept.path} cannot be read: EACCES`),
+    })
+    await chmod(aboutPath(kept.path), 0)
+    const unreadable = {
+      code: "state-kept-unreadable",
+      message: expect.stringContaining(`${kept.path}.kept cannot be read: EACCES`),
+    }
+    await expect(keptFileAt(kept.path)).rejects.toMatchObject(unreadable)
+    await expect(listKept(dir)).rejects.toMatchObject(unreadable)
+    await chmod(dirname(kept.path), 0)
+    await expect(listKept(dir)).rejects.toMatchObject({
+      code: "state-kept-unreadable",
+      message: expect.stringContaining(`${dirname(kept.path)} cannot be read: EACCES`),
+    })
+    expect(await store.history(name)).toBeUndefined()
+    await chmod(dirname(kept.path), 0o700)
+  })
+})
+
+test("a put that is refused leaves no file open", async () => {
+  const { dir, open } = await fresh()
+  const store = await open()
+  await store.put(name, bytes("zero"), { base: "absent", writer })
+  const kept = await keep("one", { dir, store, base: "absent" })
+  const opened = async (): Promise<boolean> => {
+    const files = await readdir("/proc/self/fd")
+    const targets = await Promise.all(files.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")))
+    return targets.includes(kept.path)
+  }
+  await expect(recover(kept, store)).rejects.toMatchObject({ code: "state-conflict" })
+  expect(await opened()).toBe(false)
 })
