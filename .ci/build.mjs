@@ -4,7 +4,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "rolldown"
-import { chunkOf, leanCommander, ownZodMini, quickToLoad } from "./start-up.mjs"
+import { chunkOf, leanCommander, leanExeca, ownZodMini, quickToLoad } from "./start-up.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const sources = (...paths) => paths.map((path) => join(root, "src", path))
@@ -22,7 +22,7 @@ const { output } = await build({
   // esbuild carries a native program, so it stays a package of its own; the rest is bundled because start-up counts.
   external: ["esbuild"],
   resolve: { alias: { alcides: join(root, "src/index.ts") } },
-  plugins: [ownZodMini, leanCommander, quickToLoad],
+  plugins: [ownZodMini, leanCommander, leanExeca, quickToLoad],
   transform: { target: "node20.11", define: { ALCIDES_VERSION: JSON.stringify(version) } },
   // The version is text where it is used, instead of a file of its own.
   optimization: { inlineConst: { mode: "all", pass: 2 } },
@@ -50,12 +50,14 @@ const { output } = await build({
 })
 await chmod(join(root, "dist/cli.cjs"), 0o755)
 
-// To those who import it, the library is ES modules.
+// To those who import it, the library is ES modules. With `import`, Node would first search the file for the names it exports.
 for (const { name, exports, isEntry } of output) {
   if (isEntry === true && name !== "cli")
     await writeFile(
       join(root, `dist/${name}.js`),
-      `import all from "./${name}.cjs"\nexport const { ${exports.join(", ")} } = all\n`,
+      `import { createRequire } from "node:module"
+export const { ${exports.join(", ")} } = createRequire(import.meta.url)("./${name}.cjs")
+`,
     )
 }
 

@@ -56,6 +56,31 @@ export const leanCommander = {
   },
 }
 
+const unused = "\0unused:"
+const unusedOfExeca = {
+  "/lib/convert/add.js": ["addConvertedStreams"],
+  "/lib/ipc/methods.js": ["addIpcMethods", "getIpcExport"],
+  "/lib/methods/main-sync.js": ["execaCoreSync"],
+  "/lib/pipe/setup.js": ["pipeToSubprocess"],
+  "/lib/verbose/default.js": ["defaultVerboseFunction"],
+  "/lib/verbose/complete.js": ["logResult"],
+}
+
+/** What execa can do and is never asked for here: half of it, with tables of symbols and colours that are made at each start. */
+export const leanExeca = {
+  name: "lean-execa",
+  async resolveId(source, importer) {
+    if (!source.endsWith(".js") || importer?.includes("/execa/") !== true) return null
+    const file = join(dirname(importer), source)
+    const end = Object.keys(unusedOfExeca).find((path) => file.endsWith(`/execa${path}`))
+    return end === undefined ? null : { id: unused + end, moduleSideEffects: false }
+  },
+  load(id) {
+    if (!id.startsWith(unused)) return null
+    return unusedOfExeca[id.slice(unused.length)].map((name) => `export const ${name} = () => ({})`).join("\n")
+  },
+}
+
 /**
  * A chunk of the given modules and of everything that they import statically, except what is an entry or a chunk by itself. Of chunks
  * that share a module, the one with the higher priority has it.
@@ -98,7 +123,7 @@ export const quickToLoad = {
       chunk.code = chunk.code.replace(beyondAscii, escaped)
       // The bundler loads its runtime here for the side effects that it does not have.
       if (chunk.name === "cli") chunk.code = chunk.code.replace(new RegExp(`^${runtimeFile.source};`, "m"), "")
-      if (chunk.name === "start" || chunk.name === "cli") {
+      if (["cli", "start", "engine", "exec"].includes(chunk.name)) {
         // Node's own modules take a millisecond each to load, and most starts use few of them.
         chunk.code = chunk.code
           .replace(lazyBuiltin, (_, name, id) => `${name}=new Proxy({},{get:(_,name)=>require("${id}")[name]})`)

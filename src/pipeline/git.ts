@@ -1,4 +1,7 @@
-import { findProgram, runProgram } from "../exec.ts"
+import { existsSync, realpathSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { AlcidesError } from "../errors.ts"
+import { runProgram } from "../exec.ts"
 
 export type Checkout = {
   /** The top folder, absolute. */
@@ -23,16 +26,18 @@ export type GitOptions = {
 /** What git says of the checkout around `cwd`; `undefined` outside one, or without git. */
 export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout | undefined> {
   const ask = (...args: string[]): Promise<string | undefined> => git(args, { env, cwd })
-  if ((await findProgram("git", env["PATH"])) === undefined) return undefined
+  if (!mayBeCheckout({ env, cwd })) return undefined
   const [place, commit, config] = await Promise.all([
     ask("rev-parse", "--show-toplevel", "--symbolic-full-name", "HEAD"),
     ask("show", "--no-patch", "--format=%H %cI", "HEAD"),
     ask("config", "--get-regexp", String.raw`^(remote\..*\.url|branch\..*\.remote)$`),
-  ])
+  ]).catch(unlessWithoutGit)
   // Before the first commit, HEAD names a branch that is not there yet, and git refuses to speak of it.
   const [root, name] =
     place?.split("\n") ??
-    (await Promise.all([ask("rev-parse", "--show-toplevel"), ask("symbolic-ref", "--quiet", "HEAD")]))
+    (await Promise.all([ask("rev-parse", "--show-toplevel"), ask("symbolic-ref", "--quiet", "HEAD")]).catch(
+      unlessWithoutGit,
+    ))
   if (root === undefined) return undefined
   const head = name === "HEAD" ? undefined : name
   const [rev, committed] = commit?.split(" ") ?? []
@@ -47,6 +52,14 @@ export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout |
     remoteUrl: remote?.url ?? null,
     defaultBranch: remoteHead?.slice(`refs/remotes/${remote?.name}/`.length) ?? null,
   }
+}
+
+// Outside a checkout, git need not be started, several times, to say so.
+function mayBeCheckout({ env, cwd }: GitOptions): boolean {
+  if (env["GIT_DIR"] !== undefined) return true
+  const inside = (folder: string): boolean =>
+    existsSync(join(folder, ".git")) || (dirname(folder) !== folder && inside(dirname(folder)))
+  return !existsSync(cwd) || inside(realpathSync(cwd))
 }
 
 /** The full name of the commit that a revision means; `undefined` when this clone does not know it. */
@@ -73,6 +86,11 @@ export async function compareCommits(
 /** The committer's time of a commit, ISO 8601; `undefined` when this clone does not have it. */
 export function commitTime(rev: string, options: GitOptions): Promise<string | undefined> {
   return git(["show", "--no-patch", "--format=%cI", "--end-of-options", rev], options)
+}
+
+function unlessWithoutGit(error: unknown): readonly undefined[] {
+  if (error instanceof AlcidesError && error.code === "program-not-found") return []
+  throw error
 }
 
 function chooseRemote({

@@ -64,7 +64,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   "node:child_process": /^src\/exec(\.ts|\/)/,
   // What reads and writes state starts with every command: it does without the messages of src/schema.ts.
   zod: /^(src\/schema\.ts|src\/state\/|effects\/)/,
-  esbuild: /^src\/pipeline\/load\.ts$/,
+  esbuild: /^src\/pipeline\/(esbuild|load)\.ts$/,
   commander: /^src\/cli\//,
   "@commander-js/extra-typings": /^src\/cli\//,
   "@actions/core": /^src\/action\//,
