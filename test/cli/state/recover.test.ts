@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { copyFile, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises"
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { PassThrough } from "node:stream"
@@ -96,8 +96,9 @@ describe("a state put that the store cannot take", () => {
 
   it("keeps it also when the store could not even say what is current", async () => {
     await put("1")
-    await rename(join(folder, "store"), join(folder, "away"))
-    await writeFile(join(folder, "store"), "in the way of a folder")
+    const marker = join(folder, "store", "alcides-store.json")
+    await rename(marker, join(folder, "marker"))
+    await mkdir(marker)
     const input = new PassThrough()
     const running = put(input)
     input.end("2")
@@ -105,8 +106,8 @@ describe("a state put that the store cannot take", () => {
     expect(exit).toBe(7)
     const kept = keptIn(stderr)
     expect(JSON.parse(await readFile(`${kept}.kept`, "utf8"))).not.toHaveProperty("base")
-    await rm(join(folder, "store"))
-    await rename(join(folder, "away"), join(folder, "store"))
+    await rmdir(marker)
+    await rename(join(folder, "marker"), marker)
     const refused = await state(["recover", "--file", kept, "--json"])
     expect(refused.exit).toBe(7)
     expect(JSON.parse(refused.stderr)).toMatchObject({
