@@ -24,7 +24,7 @@ export function storeDamaged({
   return new AlcidesError({
     code: "store-damaged",
     message: `the state store is damaged: ${where} ${what}`,
-    hint: "restore it from a backup, or `alcides state rollback` to a version that is whole",
+    hint: "restore it from a backup; nothing was changed",
     cause,
   })
 }

@@ -1,7 +1,5 @@
-import { execFileSync } from "node:child_process"
 import { link, mkdir, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { pathToFileURL } from "node:url"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { openFileStore } from "../../../src/state/drivers/file.ts"
 import type { OnStep } from "../../../src/state/drivers/file/steps.ts"
@@ -371,30 +369,6 @@ describe("a disk that fails", () => {
     const { store } = await fresh(({ name }) => void (name === "link record" && failWith("EPERM")))
     await expect(put(store, "one")).rejects.toMatchObject({ code: "store-unsupported" })
   })
-
-  const small = "/tmp/alcides-small-disk"
-  test.skipIf(process.getuid?.() !== 0 || process.platform !== "linux")(
-    "a disk that is really full loses nothing",
-    async () => {
-      await mkdir(small, { recursive: true })
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=512k", "tmpfs", small])
-      onTestFinished(async () => {
-        execFileSync("umount", [small])
-        await rm(small, { recursive: true })
-      })
-      const store = await openStore(pathToFileURL(small).href, project)
-      await put(store, "one")
-      await expect(
-        store.put("a.json", bytes("x".repeat(1_000_000), 65_536), { base: 1, writer }),
-      ).rejects.toMatchObject({
-        code: "store-full",
-        hint: expect.stringContaining("nothing was changed"),
-      })
-      expect(await read(store)).toBe("one")
-      await put(store, "two")
-      expect(await readdir(join(small, "tmp"))).toEqual([])
-    },
-  )
 })
 
 describe("a writer who slept", () => {
