@@ -66,6 +66,12 @@ const unusedOfExeca = {
   "/lib/verbose/complete.js": ["logResult"],
 }
 
+const openedWhenAsked = `Object.defineProperties([], {
+  0: { get: () => process.stdin },
+  1: { get: () => process.stdout },
+  2: { get: () => process.stderr },
+})`
+
 /** What execa can do and is never asked for here: half of it, with tables of symbols and colours that are made at each start. */
 export const leanExeca = {
   name: "lean-execa",
@@ -79,6 +85,11 @@ export const leanExeca = {
     if (!id.startsWith(unused)) return null
     return unusedOfExeca[id.slice(unused.length)].map((name) => `export const ${name} = () => ({})`).join("\n")
   },
+  // To open the standard input takes longer than to start a program, and most programs are not given it.
+  transform: (code, id) =>
+    id.endsWith("/execa/lib/utils/standard-stream.js")
+      ? code.replace("[process.stdin, process.stdout, process.stderr]", openedWhenAsked)
+      : null,
 }
 
 /**
@@ -108,7 +119,9 @@ function reachable(roots, context) {
   return reached
 }
 
-const lazyBuiltin = /\b(\w+)=require\("(node:(?!fs"|path"|events"|url")[^"]+)"\)(?!;\1=)/g
+// As the bundler writes it, once with and once without what makes an ES module of it.
+const builtin = /\b(\w+)=require\("(node:[^"]+)"\)(?:;\1=\w+\.a\(\1(?:,1)?\))?/g
+const lazy = (id) => `new Proxy({},{get:(_,name)=>name==="default"?require("${id}"):require("${id}")[name]})`
 const runtimeFile = /require\("(?:\.\/|\.\/chunks\/)(rolldown-runtime-[^"]+)"\)/
 const beyondAscii = /[^\0-\x7f]/g
 
@@ -126,7 +139,7 @@ export const quickToLoad = {
       if (["cli", "start", "engine", "exec"].includes(chunk.name)) {
         // Node's own modules take a millisecond each to load, and most starts use few of them.
         chunk.code = chunk.code
-          .replace(lazyBuiltin, (_, name, id) => `${name}=new Proxy({},{get:(_,name)=>require("${id}")[name]})`)
+          .replace(builtin, (_, name, id) => `${name}=${lazy(id)}`)
           .replace(runtimeFile, () => `(exports=>{${runtime.code};return exports})({})`)
       }
     }

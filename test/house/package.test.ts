@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
 import { mkdir, readFile, readdir, stat, symlink, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import nodeModule from "node:module"
+import { basename, join } from "node:path"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { beforeAll, expect, test } from "vitest"
@@ -24,12 +26,38 @@ test("what is built imports declared dependencies only", async () => {
   expect(undeclared).toEqual([])
 })
 
-test("a start is one file, and no bigger than it has to be", async () => {
-  const chunks = join(copy.path, "dist", "chunks")
-  const [start = "", ...more] = (await readdir(chunks)).filter((name) => name.startsWith("start-"))
-  expect(more).toEqual([])
+test("what `state get` loads is two files, no bigger than they have to be, and few modules of Node's own", async () => {
+  const home = join(copy.path, "home")
+  const report = join(copy.path, "report.cjs")
+  await writeFile(
+    report,
+    `process.on("exit", () => {
+  const own = process.moduleLoadList.flatMap((entry) => /^NativeModule ([a-z][^/]*(?:\\/promises)?)$/.exec(entry)?.[1] ?? [])
+  require("node:fs").writeSync(2, JSON.stringify({ files: Object.keys(require.cache), own }))
+})
+`,
+  )
+  const run = (options: readonly string[], ...args: readonly string[]) =>
+    spawnSync(process.execPath, [...options, join(copy.path, "dist/cli.cjs"), "state", ...args, "--name", "a.json"], {
+      encoding: "utf8",
+      input: "content",
+      env: { HOME: home, PATH: process.env["PATH"], ALCIDES_PROJECT: "a/b/c", ALCIDES_STATE: `file:${home}/store` },
+    })
+  expect(run([], "put", "--file", "-")).toMatchObject({ status: 0 })
+  const got = run(["--require", report], "get", "--file", "-")
+  expect(got).toMatchObject({ status: 0, stdout: "content" })
+
+  const loaded = z.object({ files: z.array(z.string()), own: z.array(z.string()) }).parse(JSON.parse(got.stderr))
+  const files = loaded.files.filter((path) => path !== report)
+  expect(files.map((path) => basename(path).replace(/-.*/, ""))).toEqual(["cli.cjs", "start"])
   // A module that all commands import by mistake shows here; each 20 KB cost every command a millisecond.
-  expect((await stat(join(chunks, start))).size).toBeLessThan(130_000)
+  const bytes = (await Promise.all(files.map((path) => stat(path)))).reduce((sum, { size }) => sum + size, 0)
+  expect(bytes).toBeLessThan(130_000)
+  // Each of these costs a millisecond, too.
+  expect(loaded.own).toEqual(expect.arrayContaining(["crypto", "fs"]))
+  for (const name of ["child_process", "fs/promises", "os"]) expect(loaded.own).not.toContain(name)
+  // From version 22.8 on, Node keeps what it compiled.
+  expect(existsSync(join(home, ".cache/alcides"))).toBe("enableCompileCache" in nodeModule)
 })
 
 test("the types of the package import declared dependencies only", async () => {
