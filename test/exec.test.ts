@@ -89,6 +89,12 @@ describe("arguments and environment", () => {
       message: "no-such-program is not on PATH",
       hint: "install no-such-program, or add its folder to PATH",
     })
+    await expect(runProgram("./no-such-script", [], { env })).rejects.toMatchObject({
+      code: "program-not-found",
+      exit: 2,
+      message: "./no-such-script is no program: it does not exist, or may not be executed",
+      hint: "mend the path, or chmod +x ./no-such-script",
+    })
   })
 })
 

@@ -36,9 +36,16 @@ async function isExecutable(path: string): Promise<boolean> {
 export async function requireProgram(program: string, path: string | undefined): Promise<string> {
   const found = await findProgram(program, path)
   if (found !== undefined) return found
-  throw usageError({
-    code: "program-not-found",
-    message: `${program} is not on PATH`,
-    hint: `install ${program}, or add its folder to PATH`,
-  })
+  const code = "program-not-found"
+  throw program.includes("/")
+    ? usageError({
+        code,
+        message: `${program} is no program: it does not exist, or may not be executed`,
+        hint: `mend the path, or chmod +x ${program}`,
+      })
+    : usageError({
+        code,
+        message: `${program} is not on PATH`,
+        hint: `install ${program}, or add its folder to PATH`,
+      })
 }

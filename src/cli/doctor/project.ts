@@ -40,7 +40,7 @@ async function checkStore(io: Io, store: StateStore): Promise<Finding> {
       queue: false,
     })
     if (answer.outcome === "acquired") await store.release(answer.lease.id)
-    return { check, result: "ok", fact: `${store.url} can be read and written; ${files.length} state files` }
+    return { check, result: "ok", fact: `${store.url} can be read and written; ${count(files.length, "state file")}` }
   } catch (error) {
     return thrown(check, error)
   }
@@ -74,8 +74,12 @@ async function checkSecrets({ env, cwd }: Io, project: Project): Promise<Finding
       const fact = `${label} can be read by others (mode ${mode.toString(8).padStart(4, "0")})`
       return { check, result: "warn", fact, hint: `chmod 600 ${label}` }
     }
-    return { check, result: "ok", fact: `${label}: ${entries.size} secrets` }
+    return { check, result: "ok", fact: `${label}: ${count(entries.size, "secret")}` }
   } catch (error) {
     return thrown(check, error)
   }
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`
 }
