@@ -2,6 +2,7 @@ import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError } from "../../errors.ts"
 import { extensionHeaders, type ApiStateVersion, type ProjectState } from "../hercules/api.ts"
+import { inParallel } from "../in-parallel.ts"
 import type { Base, LeaseId, Project, StateRead, StateStore, StateVersion } from "../store.ts"
 import { fullAccount, userOf } from "./accounts.ts"
 import { answerDone, answerJson, Refusal } from "./answers.ts"
@@ -44,14 +45,15 @@ export async function putState({ request, response, store, params, token }: Proj
 /** `GET P/states`. */
 export async function getStates({ response, store, project, service }: ProjectCall): Promise<void> {
   const projectId = service.projects.add(project)
-  const files = await Promise.all(
-    (await store.list()).map(async ({ name }) => {
+  const files = await inParallel(await store.list(), {
+    atOnce: 16,
+    act: async ({ name }) => {
       const versions = ((await store.history(name)) ?? [])
         .filter(({ deleted }) => deleted !== true)
         .map((version) => apiVersion({ project, projectId, name, version }))
       return [name, { projectId, name, versions }] as const
-    }),
-  )
+    },
+  })
   const answer: ProjectState = { projectId, stateFiles: Object.fromEntries(files) }
   answerJson(response, answer)
 }

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http"
 import { readdir } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { expect, onTestFinished, test } from "vitest"
+import { expect, onTestFinished, test, vi } from "vitest"
 import { openHerculesStore } from "../../../src/state/drivers/hercules.ts"
 import { spool } from "../../../src/state/drivers/hercules/spool.ts"
 import { stateLock } from "../../../src/state/names.ts"
@@ -157,7 +157,11 @@ for (const [server, make] of [
     expect(got?.version).toMatchObject({ version: first.version, sha256: first.sha256 })
     expect(await textOf(got?.content ?? bytes(""))).toBe("one")
     expect(await store.history("a.json")).toMatchObject([{ version: first.version }])
-    expect(await store.get("a.json", { version: first.version + 1 })).toBeUndefined()
+    expect(await store.get("b.json", { version: 1 })).toBeUndefined()
+    await expect(store.get("a.json", { version: first.version + 1 })).rejects.toMatchObject({
+      code: "store-unsupported",
+      message: "Hercules CI's API cannot read old versions from a task",
+    })
     const second = await store.put("a.json", bytes("two"), { base: first.version, writer })
     await expect(store.put("a.json", bytes("x"), { base: first.version, writer })).rejects.toMatchObject({
       code: "state-conflict",
@@ -228,6 +232,21 @@ test("puts of Alcides wait for one another, and not for whoever holds the lock",
   })
   await store.release(other.lease.id)
   expect(await put).toMatchObject({ version: 1 })
+})
+
+test("content that cannot be kept on its way is not put, and is no fault of the server's", async () => {
+  const storage = await started(servedStorage)
+  const store = await storage.open(project)
+  vi.stubEnv("TMPDIR", "/nowhere")
+  onTestFinished(() => void vi.unstubAllEnvs())
+  await expect(store.put("a.json", bytesOf(Buffer.alloc(5_000_000)), { base: "absent", writer })).rejects.toMatchObject(
+    {
+      code: "state-not-spooled",
+      exit: 1,
+      message: expect.stringMatching(/^the content cannot be kept in \/nowhere for the time of its transfer: ENOENT/),
+    },
+  )
+  expect(await store.history("a.json")).toBeUndefined()
 })
 
 test("content of any size may be read again, and leaves no file", async () => {

@@ -97,6 +97,7 @@ export function herculesClient({
       try {
         return { done: await read(outcome.done) }
       } catch (cause) {
+        if (cause instanceof AlcidesError) throw cause
         return { again: unreachable({ where: whereOf(base, call), cause }) }
       }
     })

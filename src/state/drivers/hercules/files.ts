@@ -94,10 +94,10 @@ export function herculesFiles({ client, routes, locks, encryption }: FilesOption
       const content = async (): Promise<AsyncIterable<Uint8Array>> => {
         const look = await routes.look(name)
         const { record } = look
-        if (record.versions.length === 0) throw rules.stateAbsent(name)
         const target = record.versions.find(({ version }) => version === to)
-        if (target === undefined) throw rules.versionAbsent(record, to)
-        return lastContent(look, target)
+        if (target !== undefined) return lastContent(look, target)
+        await look.end()
+        throw record.versions.length === 0 ? rules.stateAbsent(name) : rules.versionAbsent(record, to)
       }
       const mayFollow = async (): Promise<void> => {}
       const base = "current"

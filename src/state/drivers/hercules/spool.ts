@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { mkdtemp, open, rm, type FileHandle } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { AlcidesError, messageOf } from "../../../errors.ts"
 
 // Bytes. What is not larger is kept in memory.
 const largestInMemory = 4 * 1024 * 1024
@@ -15,7 +16,10 @@ export interface Spool {
   remove(): Promise<void>
 }
 
-/** Takes content to the side, in memory or, when it is large, in a file that has no name, so that nothing of it is left whatever happens. */
+/**
+ * Takes content to the side, in memory or, when it is large, in a file that has no name, so that nothing of it is left whatever happens.
+ * Throws `state-not-spooled`.
+ */
 export async function spool(content: AsyncIterable<Uint8Array>): Promise<Spool> {
   const hash = createHash("sha256")
   let chunks: Uint8Array[] = []
@@ -27,10 +31,10 @@ export async function spool(content: AsyncIterable<Uint8Array>): Promise<Spool> 
       size += chunk.byteLength
       // The giver may use its buffer again.
       if (file === undefined) chunks.push(Uint8Array.from(chunk))
-      else await file.writeFile(chunk)
+      else await kept(file.writeFile(chunk))
       if (file === undefined && size > largestInMemory) {
-        file = await namelessFile()
-        for (const kept of chunks) await file.writeFile(kept)
+        file = await kept(namelessFile())
+        await kept(file.writeFile(Buffer.concat(chunks)))
         chunks = []
       }
     }
@@ -54,6 +58,19 @@ async function* fromMemory(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8A
 async function* fromFile(file: FileHandle): AsyncGenerator<Uint8Array> {
   const stream: AsyncIterable<Uint8Array> = file.createReadStream({ start: 0, autoClose: false })
   yield* stream
+}
+
+async function kept<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    throw new AlcidesError({
+      code: "state-not-spooled",
+      message: `the content cannot be kept in ${tmpdir()} for the time of its transfer: ${messageOf(cause)}`,
+      hint: "set TMPDIR to a folder with space for it",
+      cause,
+    })
+  }
 }
 
 async function namelessFile(): Promise<FileHandle> {

@@ -30,8 +30,16 @@ export function taskFiles(options: Omit<FilesOptions, "routes">): StateFiles {
       throw unsupported({ what: "list the state files of a task", hint: `list them ${onlyCurrent}` })
     },
   }
+  const files = herculesFiles({ ...options, routes })
   return {
-    ...herculesFiles({ ...options, routes }),
+    ...files,
+    async get(name, wanted = {}) {
+      const found = await files.get(name, wanted)
+      // That another version is current says nothing of this one.
+      if (found === undefined && wanted.version !== undefined && (await files.history(name)) !== undefined)
+        throw unsupported({ what: "read old versions from a task", hint: `get them ${onlyCurrent}` })
+      return found
+    },
     async rollback(name) {
       assertStateName(name)
       throw unsupported({ what: "read old versions from a task", hint: `roll back ${onlyCurrent}` })
