@@ -410,6 +410,18 @@ export function testStateStore(
       expect(await other.put("a.json", bytes("four"), { base: 3, writer })).toMatchObject({ version: 4 })
     })
 
+    test("knows no lock by a state file's name, and no state file by a lock's", async () => {
+      const { storage, store } = await fresh()
+      await store.put("a.json", bytes("one"), { base: "absent", writer })
+      const namesake = await acquired(store, { lock: "a.json" })
+      const other = await storage.open(project)
+      expect(await other.put("a.json", bytes("two"), { base: 1, writer })).toMatchObject({ version: 2 })
+      expect(await acquired(other, { lock })).toMatchObject({ lock })
+      expect((await store.list()).map(({ name }) => name)).toEqual(["a.json"])
+      await store.release(namesake.id)
+      await expect(store.put("a.json", bytes("x"), { base: 2, writer })).rejects.toMatchObject({ code: "state-locked" })
+    })
+
     test("refuses a lease that is over", async () => {
       const { store } = await fresh()
       const lease = await acquired(store, { lock, ttl: 0.2 })
