@@ -7,6 +7,7 @@ import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3"
 import { build } from "esbuild"
 import { writeRandom } from "./large-state.mjs"
 import { alcides, peak, race } from "./measure.mjs"
+import { onTheWire } from "./s3-wire.mjs"
 
 const bucket = "bench"
 
@@ -20,7 +21,12 @@ export async function s3State({ folder, rounds, bytes }) {
     await client.send(new CreateBucketCommand({ Bucket: bucket }))
     client.destroy()
     const world = { folder, endpoint, keys }
-    return [...(await small(world, rounds)), ...(await large(world, bytes))]
+    const command = (endpoint) => (args) => ours({ ...world, endpoint }, args)
+    return [
+      ...(await small(world, rounds)),
+      ...(await onTheWire({ folder, endpoint, command, rounds })),
+      ...(await large(world, bytes)),
+    ]
   } finally {
     await ceph.stop()
   }
