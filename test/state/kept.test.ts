@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { mkdtemp, mkdir, readFile, readdir, rm, stat, utimes, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, mkdir, readFile, readdir, rm, stat, utimes, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
@@ -15,6 +15,7 @@ import {
   sweepKept,
   type Keep,
 } from "../../src/state/kept.ts"
+import { unprivileged } from "./support/unprivileged.ts"
 
 const project = { site: "github", owner: "neat-org", name: "neat-repo" }
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex")
@@ -160,6 +161,15 @@ test("what a killed program left half-done goes once it is old, and nothing else
     await utimes(path, longAgo, longAgo)
   await sweepKept(dirname(place))
   expect((await readdir(place)).toSorted()).toEqual([basename(kept), `${basename(kept)}.kept`, ".y.partial"].toSorted())
+})
+
+test("keeps it also below a folder that may be written to, but not read", async () => {
+  await unprivileged(async () => {
+    const dir = await folder()
+    await chmod(dir, 0o300)
+    const kept = await keep(dir).finally(() => chmod(dir, 0o700))
+    expect(await readFile(kept, "utf8")).toBe("the only copy")
+  })
 })
 
 test("says where the file is when it cannot be kept", async () => {

@@ -30,12 +30,19 @@ export async function makeFolder(path: string): Promise<void> {
   for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
 }
 
-/** What was made, renamed or removed in this folder stays so, also when the power goes. */
+// Not every file system syncs folders, and not every folder that may be written to may be read.
+const cannotSync = new Set(["EACCES", "EINVAL", "ENOTSUP", "EPERM"])
+
+/** What was made, renamed or removed in this folder stays so, also when the power goes: where the system can promise that. */
 export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, "r")
   try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+    const handle = await open(path, "r")
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && cannotSync.has(String(error.code)))) throw error
   }
 }
