@@ -9,7 +9,7 @@ const closedWord =
   /^(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|private|credential|cred|auth|authorization|(?:api|ssh|private)?key|cookie|psk)s?$/i
 // What looks like the above and is meant to be seen.
 const open =
-  /public\w*?keys?|\w*finger_?print|key_?pair(?:_?names?)?|key_?names?|private_?(?:ip|dns|net|addr|subnet|cidr)\w*/gi
+  /public\w*?keys?|\w*finger_?print|key_?pair(?:_?names?)?|key_?names?|private_?(?:ip|dns|net|addr|subnet|cidr)/gi
 
 const closedText = [
   /-----BEGIN [A-Z0-9 ]*PRIVATE KEY/,

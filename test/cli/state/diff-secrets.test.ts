@@ -18,6 +18,10 @@ describe("values that are hidden", () => {
   it.each<readonly [string, Json]>([
     ["by their name", { password: "hunter2" }],
     ["by a part of their name", { rootPasswordHash: "x", db_passwd: "y", AWS_SECRET_ACCESS_KEY: "z", authToken: "t" }],
+    [
+      "by a name that begins like an address",
+      { privateNetworkPassword: "x", private_dns_key: "y", privateIpsecPsk: "z" },
+    ],
     ["as numbers", { pinToken: 12_345_678 }],
     ["in a list", { apiKeys: ["one", "two"] }],
     ["below a name", { secrets: { db: { user: "u", value: "v" } } }],
@@ -113,7 +117,13 @@ describe("values that are shown", () => {
     ["addresses and ids", { ip: "10.0.0.1", ec2: { instanceId: "i-0123456789" }, state: 3, isUp: true }],
     [
       "what only looks secret",
-      { publicKey: "ssh-ed25519 AAAA", keyPairName: "charon", privateIpv4: "10.0.0.1", author: "alice" },
+      {
+        publicKey: "ssh-ed25519 AAAA",
+        keyPairName: "charon",
+        privateIpv4: "10.0.0.1",
+        author: "alice",
+        privateDnsName: "a",
+      },
     ],
     ["texts that only speak of secrets", { note: "the token is in the vault", path: "/run/secrets/db: a file" }],
     ["signatures and public keys of Nix", { trusted: `cache.example-1:${Buffer.alloc(32, 7).toString("base64")}` }],
