@@ -136,6 +136,25 @@ export function testCrashes(name: string, { makeStorage, pauses, putSteps }: Cra
       expect(seen).toEqual(new Set([0, 1]))
     })
 
+    test("acquire of a state file's own lock, which its head knows of, too", async () => {
+      const { storage } = await prepare()
+      const lock = stateLock("a.json")
+      const seen = new Set<number>()
+      const operation = "acquire the state file's"
+      await killAtEachStep({ makeOne: storage.copy, operation }, async (store) => {
+        seen.add((await store.locks()).filter((status) => status.lock === lock).flatMap(({ leases }) => leases).length)
+        expect(await read(store)).toBe("old content")
+        // Whoever asks again with the same key has the lock, and nobody else writes.
+        const answer = await acquire(store, { lock, idempotencyKey: "child" })
+        if (answer.outcome !== "acquired") throw new Error("blocked")
+        const put = store.put("a.json", bytes("x"), { base: 2, writer })
+        await expect(put).rejects.toMatchObject({ code: "state-locked" })
+        const { lease } = answer
+        expect(await store.put("a.json", bytes("next"), { base: 2, writer, lease })).toMatchObject({ version: 3 })
+      })
+      expect(seen).toEqual(new Set([0, 1]))
+    })
+
     test("renew", async () => {
       const { storage, lease } = await prepare()
       const seen = new Set<boolean>()
