@@ -17,7 +17,7 @@ const anyRegion = "us-east-1"
 const connectTimeout = 5_000
 const idleTimeout = 30_000
 // What a connection reads ahead, in bytes: whoever reads slowly then gets it in few large chunks, each of which costs a turn of threads.
-const agent = { keepAlive: true, maxSockets: 50, highWaterMark: 1024 * 1024 }
+const agent = { keepAlive: true, maxSockets: 50, highWaterMark: 512 * 1024 }
 
 /** Loads the SDK and makes a client that tries once, and that tells the clock about each answer. No request is made. */
 export async function connect({

@@ -93,5 +93,5 @@ test("a connection reads ahead of a slow reader", async () => {
     { step: "deserialize", priority: "low" },
   )
   await client.send(new sdk.HeadObjectCommand({ Bucket: "neat", Key: "key" })).catch(() => {})
-  expect(seen).toMatchObject([{ body: { readableHighWaterMark: 1024 * 1024 } }])
+  expect(seen).toMatchObject([{ body: { readableHighWaterMark: 512 * 1024 } }])
 })
