@@ -9,6 +9,8 @@ import { bundleProgram, type Program } from "./support/program.ts"
 import type { ProgramStorage } from "./support/storage.ts"
 
 const writer = { by: "parent" }
+// In milliseconds: a program for each step, on a machine that may have other things to do.
+const timeout = 240_000
 
 export type CrashOptions = {
   readonly makeStorage: () => Promise<ProgramStorage>
@@ -85,7 +87,7 @@ export function testCrashes(name: string, { makeStorage, pauses, putSteps }: Cra
     }
   }
 
-  describe(`${name}: killed before any step, the store answers with the old or the new, whole`, () => {
+  describe(`${name}: killed before any step, the store answers with the old or the new, whole`, { timeout }, () => {
     test.each([
       ["put", "new content", "old content"],
       ["rollback", "oldest content", "old content"],

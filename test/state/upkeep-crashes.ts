@@ -20,6 +20,8 @@ import * as upkeep from "./support/upkeep.ts"
 import type { Place } from "./support/upkeep.ts"
 
 const { name, writer, texts } = upkeep
+// In milliseconds: a program for each step, on a machine that may have other things to do.
+const timeout = 240_000
 
 export type UpkeepCrashOptions = {
   readonly makeStorage: () => Promise<ProgramStorage>
@@ -38,7 +40,7 @@ export function testUpkeepCrashes(driver: string, { makeStorage, steps: least }:
   const prune = ({ objects }: Place, keepLast: number, lease: { readonly id: string }) =>
     pruneState({ objects, project }, { name, retention: { keepLast }, lease })
 
-  describe(`${driver}: killed before any step, what is named is whole, and the next one finishes`, () => {
+  describe(`${driver}: killed before any step, what is named is whole, and the next one finishes`, { timeout }, () => {
     test("prune has removed all that it should, or nothing", async () => {
       const { storage, store } = await upkeep.place(makeStorage, 2)
       const lease = await upkeep.hold(store)
