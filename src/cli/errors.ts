@@ -1,6 +1,7 @@
 import { CommanderError } from "@commander-js/extra-typings"
 import { AlcidesError, Exit, messageOf } from "../errors.ts"
 import { printable } from "./printable.ts"
+import { systemFailure } from "./system-failure.ts"
 
 export type Failure = {
   readonly code: string
@@ -19,6 +20,8 @@ export function failureOf(error: unknown, command = "alcides"): Failure {
   if (error instanceof CommanderError) return usageFailure(error, command)
   if (error instanceof Error && error.name === "AbortError" && error.cause instanceof AlcidesError)
     return failureOf(error.cause)
+  const lacking = systemFailure(error)
+  if (lacking !== undefined) return lacking
   return {
     code: "internal",
     message: `internal error: ${messageOf(error)}`,

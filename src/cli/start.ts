@@ -26,6 +26,8 @@ export async function start(args: readonly string[]): Promise<void> {
     opened.add(stream)
     return stream
   }
+  // As for a shell, an empty HOME is none: otherwise the state of a user would lie in whatever folder the command is typed.
+  if (process.env["HOME"] === "") delete process.env["HOME"]
   const env = { ...process.env }
   // The key to all state is ours alone, and libraries start programs with what is left here.
   delete process.env["ALCIDES_AGE_IDENTITY"]
@@ -78,7 +80,9 @@ function codeOf(signal: NodeJS.Signals): number {
 function tolerateClosed(stream: Writable, end: End): void {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return
-    process.stderr.write(`alcides: the output could not be written: ${error.message}\n`)
+    process.stderr.write(
+      `alcides: the output could not be written: ${error.message}\n  hint: free some space, or look at where it goes\n`,
+    )
     end(Exit.failed)
   })
 }

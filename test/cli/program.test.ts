@@ -1,4 +1,6 @@
+import { userInfo } from "node:os"
 import { Writable } from "node:stream"
+import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { failureOf, formatFailure } from "../../src/cli/errors.ts"
 import { commands, createProgram, main } from "../../src/cli/program.ts"
@@ -178,7 +180,17 @@ describe("the bin entry", () => {
       stdout: "/dev/full",
     }).ended
     expect(exit).toBe(1)
-    expect(stderr).toMatch(/^alcides: the output could not be written: ENOSPC/)
+    expect(stderr).toMatch(
+      /^alcides: the output could not be written: ENOSPC.*\n {2}hint: free some space, or look at where it goes\n$/,
+    )
+  })
+
+  it("takes an empty HOME for none, so that state lies in no folder by chance", async () => {
+    const { ended } = cli.start(["state", "list", "--project", "github/o/none"], {
+      env: { PATH: process.env["PATH"] ?? "", HOME: "" },
+      cwd: "/",
+    })
+    expect((await ended).stderr).toContain(pathToFileURL(userInfo().homedir).href)
   })
 
   it("does not wait for a standard input that stays open", async () => {

@@ -325,6 +325,11 @@ describe("add", () => {
       stderr: `alcides: ${file} already has a secret "x"\n  hint: choose another name, or edit the file; alcides secret echo prints an entry to put there\n`,
     })
     expect(await failureOf(["add", "x", "--password", "a"])).toMatchObject({ code: "secret-exists" })
+    expect(await failureOf(["add", "", "--password", "a"])).toMatchObject({
+      code: "secret-name-invalid",
+      message: "the name of the secret is empty",
+      hint: "name it for what it opens, such as production-aws",
+    })
   })
 
   test("needs the file, and names the command that makes it", async () => {

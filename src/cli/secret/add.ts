@@ -28,6 +28,7 @@ export const addCommand = (io: Io) => {
     )
   const inputs = addDataOptions(command)
   return command.action(async (name, { condition, ...flags }) => {
+    if (name === "") throw noName()
     const path = await findSecretsFile(io, flags)
     const read = async (): Promise<string> => {
       const { text } = await readSecretsText({ kind: "file", path, namedBy: "the project" })
@@ -48,6 +49,14 @@ export const addCommand = (io: Io) => {
 
 async function* toBytes(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text)
+}
+
+function noName() {
+  return usageError({
+    code: "secret-name-invalid",
+    message: "the name of the secret is empty",
+    hint: "name it for what it opens, such as production-aws",
+  })
 }
 
 function noFile(path: string, project: string | undefined) {
