@@ -3,31 +3,15 @@ import { assertInClear, sealed, unsealed } from "../../encryption/sealing.ts"
 import type { Encryption } from "../../encryption/encryption.ts"
 import { assertStateName } from "../../names.ts"
 import * as rules from "../../records/state-record.ts"
-import type { StateRecord, VersionRecord } from "../../records/state-record.ts"
-import type { LeaseId, StateStore } from "../../store.ts"
+import type { VersionRecord } from "../../records/state-record.ts"
+import type { StateStore } from "../../store.ts"
 import { unsupported } from "./failures.ts"
 import type { HerculesClient } from "./client.ts"
 import type { HerculesLocks } from "./locks.ts"
 import { putVersion } from "./put.ts"
+import type { FileRoutes, Look } from "./routes.ts"
 
 export type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete">
-
-/** One state file as the server shows it at one moment. */
-export interface Look {
-  readonly record: StateRecord
-  /** A version's content as it is stored. */
-  content(version: VersionRecord): AsyncIterable<Uint8Array>
-  /** Nothing is read any more. */
-  end(): Promise<void>
-}
-
-/** State files by one kind of routes: a project's, or those of the running task. */
-export interface FileRoutes {
-  /** The route of a state file's content. */
-  data(name: string): readonly string[]
-  look(name: string, lease?: LeaseId): Promise<Look>
-  all(): Promise<readonly StateRecord[]>
-}
 
 export type FilesOptions = {
   readonly client: HerculesClient

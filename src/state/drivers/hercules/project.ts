@@ -3,8 +3,8 @@ import { extensionHeaders } from "../../hercules/api.ts"
 import { emptyStateRecord } from "../../records/state-record.ts"
 import { download } from "./download.ts"
 import { knownRefusal } from "./failures.ts"
-import type { FileRoutes } from "./files.ts"
 import { readListing, type Server } from "./listing.ts"
+import type { FileRoutes } from "./routes.ts"
 
 /** State files by the routes of a project, which list every version. */
 export function projectRoutes(server: Server): FileRoutes {

@@ -7,10 +7,10 @@ import type { VersionRecord } from "../../records/state-record.ts"
 import type { Base, LeaseId, StateVersion, Writer } from "../../store.ts"
 import type { HerculesClient, Outcome } from "./client.ts"
 import { knownRefusal, leaseLostMeanwhile, putUnconfirmed, raced } from "./failures.ts"
-import type { FileRoutes, Look } from "./files.ts"
 import { guardWrite, type WriteGuard } from "./guard.ts"
 import type { HerculesLocks } from "./locks.ts"
 import type { Call } from "./request.ts"
+import type { FileRoutes, Look } from "./routes.ts"
 import { spool, type Spool } from "./spool.ts"
 
 export type Put = {

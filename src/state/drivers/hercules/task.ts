@@ -4,9 +4,10 @@ import { emptyStateRecord, stateAbsent, type VersionRecord } from "../../records
 import type { LeaseId } from "../../store.ts"
 import type { HerculesClient } from "./client.ts"
 import { knownRefusal, unsupported } from "./failures.ts"
-import { herculesFiles, type FileRoutes, type FilesOptions, type StateFiles } from "./files.ts"
+import { herculesFiles, type FilesOptions, type StateFiles } from "./files.ts"
 import type { Call } from "./request.ts"
 import { toldVersion } from "./put.ts"
+import type { FileRoutes } from "./routes.ts"
 import { spool, type Spool } from "./spool.ts"
 
 const onlyCurrent = "with another store URL, such as hercules:, and a user's token"
