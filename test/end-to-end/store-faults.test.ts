@@ -8,9 +8,9 @@ import { describe, expect, onTestFinished, test } from "vitest"
 import { buildCli } from "../support/built-cli.ts"
 import { runCli, type CliResult } from "../support/io.ts"
 import { s3Environment } from "../support/s3.ts"
-import { fileStorage } from "./support/file-storage.ts"
-import { s3Storage, s3Url, type S3Storage } from "./support/s3-storage.ts"
-import { unprivileged } from "./support/unprivileged.ts"
+import { fileStorage } from "../state/support/file-storage.ts"
+import { s3Storage, s3Url, type S3Storage } from "../state/support/s3-storage.ts"
+import { unprivileged } from "../state/support/unprivileged.ts"
 
 // What a program sees of a store that does not work: its exit code, and one line. None of it may look as if there were no such state.
 
