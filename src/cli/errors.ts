@@ -21,7 +21,7 @@ export function failureOf(error: unknown, command = "alcides"): Failure {
   if (error instanceof Error && error.name === "AbortError" && error.cause instanceof AlcidesError)
     return failureOf(error.cause)
   const lacking = systemFailure(error)
-  if (lacking !== undefined) return lacking
+  if (lacking !== undefined) return failureOf(lacking)
   return {
     code: "internal",
     message: `internal error: ${messageOf(error)}`,

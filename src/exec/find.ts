@@ -36,16 +36,12 @@ async function isExecutable(path: string): Promise<boolean> {
 export async function requireProgram(program: string, path: string | undefined): Promise<string> {
   const found = await findProgram(program, path)
   if (found !== undefined) return found
-  const code = "program-not-found"
-  throw program.includes("/")
-    ? usageError({
-        code,
-        message: `${program} is no program: it does not exist, or may not be executed`,
-        hint: `mend the path, or chmod +x ${program}`,
-      })
-    : usageError({
-        code,
-        message: `${program} is not on PATH`,
-        hint: `install ${program}, or add its folder to PATH`,
-      })
+  const isPath = program.includes("/")
+  throw usageError({
+    code: "program-not-found",
+    message: isPath
+      ? `${program} is no program: it does not exist, or may not be executed`
+      : `${program} is not on PATH`,
+    hint: isPath ? `mend the path, or chmod +x ${program}` : `install ${program}, or add its folder to PATH`,
+  })
 }
