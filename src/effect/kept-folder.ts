@@ -1,8 +1,9 @@
 import { createReadStream, createWriteStream } from "node:fs"
-import { chmod, cp, lstat, mkdir, mkdtemp, readdir } from "node:fs/promises"
+import { chmod, cp, lstat, mkdtemp, readdir } from "node:fs/promises"
 import { join, relative } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
+import { makeFolders } from "../folders.ts"
 import type { Encryption } from "../state/encryption/encryption.ts"
 import { keptFolderOf, keptIn } from "../state/kept.ts"
 import type { Effect } from "./effect.ts"
@@ -22,7 +23,7 @@ export async function keepFolder({ source, effect, dir, encryption }: KeepFolder
   const isSealed = encryption !== undefined && encryption.recipients.length > 0
   const time = new Date().toISOString().replaceAll(/[:.]/g, "-")
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await makeFolders(dir)
     const kept = await mkdtemp(join(dir, `${time}-${effect}-`))
     await cp(source, kept, {
       recursive: true,

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { dir } from "tmp-promise"
 import { AlcidesError, unlessMissing } from "../errors.ts"
 import { endProcessesWith } from "../exec.ts"
+import { makeFolders } from "../folders.ts"
 import { writeOwner } from "./owner.ts"
 
 /** The private folders of one effect, all 0700. */
@@ -116,7 +117,7 @@ function removeNow(folder: string): void {
 
 // Somebody else could have made the folder first, or a link in its place, to read what we put there.
 async function claimParent(parent: string): Promise<void> {
-  await mkdir(parent, { recursive: true, mode: 0o700 })
+  await makeFolders(parent)
   const found = await lstat(parent)
   if (found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0) return
   throw new AlcidesError({

@@ -5,7 +5,7 @@ const sources = sourcesBelow("src", "effects")
 
 // From the ground up: a file imports from its own part and from those below, never from above or from beside.
 const layers: readonly (readonly string[])[] = [
-  ["errors", "log", "schema", "version"],
+  ["errors", "folders", "log", "schema", "version"],
   // The words of the repository context are plain data, which every part may speak of.
   ["repo"],
   ["exec"],

@@ -1,7 +1,8 @@
-import { mkdir, open } from "node:fs/promises"
+import { open } from "node:fs/promises"
 import { dirname } from "node:path"
 import { Command } from "@commander-js/extra-typings"
 import { messageOf, usageError } from "../../errors.ts"
+import { makeFolders } from "../../folders.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { findSecretsFile, ownerOption, secretsOption } from "./place.ts"
@@ -21,7 +22,7 @@ export const initLocalCommand = (io: Io) =>
 // Whoever comes second finds the file of the first.
 async function createEmpty(path: string): Promise<boolean> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeFolders(dirname(path))
     const file = await open(path, "wx", 0o600)
     try {
       await file.writeFile("{}\n")

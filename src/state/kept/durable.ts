@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
-import { mkdir, open } from "node:fs/promises"
+import { open } from "node:fs/promises"
 import { dirname } from "node:path"
+import { makeFolders } from "../../folders.ts"
 
 /** Writes a new file for its owner alone; it outlives a power cut once its folder is synced. Throws when it is there already. */
 export async function writeNewFile(
@@ -25,7 +26,7 @@ export async function writeNewFile(
 
 /** Makes a folder for its owner alone, and all above it, to stay. */
 export async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 })
+  const first = await makeFolders(path)
   if (first === undefined) return
   for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto"
-import { link, mkdir, open, unlink } from "node:fs/promises"
+import { link, open, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import * as z from "zod/mini"
 import { AlcidesError, usageError } from "../../../errors.ts"
+import { makeFolders } from "../../../folders.ts"
 import { parseRecord } from "../../records/records.ts"
 import { contentOf, entriesOf, statusOf } from "./reading.ts"
 import type { RunStep } from "./steps.ts"
@@ -93,7 +94,7 @@ export function storeFolder({
   }
 
   const makeFolder = async (path: string): Promise<void> => {
-    const first = await step({ name: "make folder", path }, () => mkdir(path, { recursive: true, mode: 0o700 }))
+    const first = await step({ name: "make folder", path }, () => makeFolders(path))
     if (first === undefined) return
     for (let made = path; made.length >= first.length; made = dirname(made)) await settle(dirname(made))
   }
