@@ -163,19 +163,21 @@ describe("lock run", () => {
     expect((await ended).exit).toBe(0)
   })
 
-  it("ends the program and everything it started as soon as the lease is lost, with exit 6", async () => {
+  it("ends the program and everything it started as soon as the lease is lost, with exit 4", async () => {
     const script = "sleep 600 & echo $! > grandchild; trap 'exit 0' TERM; echo $$ > ready; while :; do sleep 0.1; done"
     const { ended } = run(["--ttl", "2", "--", "sh", "-c", script])
     const pid = await appears("ready")
     const grandchild = await appears("grandchild")
     await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
     const { exit, stderr } = await ended
-    expect(exit).toBe(6)
-    expect(stderr).toMatch(/^alcides: the lease \S+ is no longer held: /m)
+    expect(exit).toBe(4)
+    expect(stderr).toMatch(
+      /^alcides: sh was ended, because the lock "\S+" was lost: the lease \S+ is no longer held: .*\n  hint: look at what it did by then, before it is run again$/m,
+    )
     expect([await ends(pid), await ends(grandchild)]).toEqual([true, true])
   })
 
-  it("notices within seconds that the lock was broken, and says with --json which of the two exit codes 6 it is", async () => {
+  it("notices within seconds that the lock was broken, and tells it from a lock that was never obtained", async () => {
     const { ended } = run(["--json", "--", "sh", "-c", "echo $$ > ready; while :; do sleep 0.1; done"])
     const pid = await appears("ready")
     const blocked = await run(["--json", "--no-wait", "--", "true"]).ended
@@ -185,7 +187,7 @@ describe("lock run", () => {
     const { exit, stderr } = await ended
     // A third of the lease's time would be twenty seconds.
     expect(performance.now() - broken).toBeLessThan(15_000)
-    expect([exit, codeIn(stderr)]).toEqual([6, "lease-lost"])
+    expect([exit, codeIn(stderr)]).toEqual([4, "lock-lost"])
     expect(await ends(pid)).toBe(true)
   })
 
@@ -200,7 +202,7 @@ describe("lock run", () => {
     const pids = await Promise.all(["ready", "grandchild", "daemon"].map(appears))
     const broken = performance.now()
     await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
-    expect((await ended).exit).toBe(6)
+    expect((await ended).exit).toBe(4)
     expect(performance.now() - broken).toBeGreaterThan(900)
     if (process.platform === "linux") expect(await Promise.all(pids.map(ends))).toEqual([true, true, true])
   })
@@ -222,7 +224,7 @@ describe("lock run", () => {
       const ended = once(terminal, "close")
       const pids = await Promise.all(["ready", "grandchild"].map(appears))
       await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
-      expect(await ended).toEqual([6, null])
+      expect(await ended).toEqual([4, null])
       expect(await shown).toMatch(/alcides: the lease \S+ is no longer held: /)
       expect(await Promise.all(pids.map(ends))).toEqual([true, true])
     },
@@ -247,8 +249,10 @@ describe("lock run", () => {
     expect(await appears("refused")).toBe("6")
     child.kill("SIGCONT")
     const { exit, stderr } = await ended
-    expect(exit).toBe(6)
-    expect(stderr).toMatch(/^alcides: the lease \S+ is no longer held: /m)
+    expect(exit).toBe(4)
+    expect(stderr).toMatch(
+      /^alcides: sh was ended, because the lock "\S+" was lost: the lease \S+ is no longer held: .*\n  hint: look at what it did by then, before it is run again$/m,
+    )
     expect(await ends(pid)).toBe(true)
     const get = ["state", "get", "--name", "a.json", "--file", "-"]
     expect((await runCli(get, { env, cwd: folder })).stdout).toBe("fresh")

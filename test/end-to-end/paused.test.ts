@@ -108,7 +108,7 @@ describe.each(Object.entries(drivers))("who was paused beyond its lease, with st
     expect(await noted("refused")).toBe("6")
     running.child.kill("SIGCONT")
     const { exit, stderr } = await running.ended
-    expect([exit, stderr]).toEqual([6, expect.stringMatching(/^alcides: the lease \S+ is no longer held: /m)])
+    expect([exit, stderr]).toEqual([4, expect.stringMatching(/ was lost: the lease \S+ is no longer held: /m)])
     expect(await isAlive(pid)).toBe(false)
     await expectFresh(lease)
   })

@@ -1,5 +1,6 @@
 import { basename } from "node:path"
 import { Command } from "@commander-js/extra-typings"
+import { AlcidesError, Exit, messageOf } from "../../errors.ts"
 import { createLog } from "../../log.ts"
 import { defaultTtl, holdLease } from "../../state/locks/lease.ts"
 import { definedOnly } from "../environment.ts"
@@ -67,10 +68,29 @@ export const runCommand = (io: Io) =>
           // What COMMAND started and moved out of its group, as daemons do, has no lock either.
           await endProcessesWith(`ALCIDES_LOCK_LEASE_ID=${id}`)
           // Whatever COMMAND made of its end: it did not have the lock all the time.
-          throw held.signal.reason
+          throw lockLost({ program, lock: name, cause: held.signal.reason })
         })
         io.exit(exitCode)
       } finally {
         await held.release()
       }
     })
+
+// An exit code of its own: COMMAND was ended half-way, while under `lock-not-obtained` it was not even started.
+function lockLost({
+  program,
+  lock,
+  cause,
+}: {
+  readonly program: string
+  readonly lock: string
+  readonly cause: unknown
+}): AlcidesError {
+  return new AlcidesError({
+    code: "lock-lost",
+    message: `${basename(program)} was ended, because the lock ${JSON.stringify(lock)} was lost: ${messageOf(cause)}`,
+    hint: "look at what it did by then, before it is run again",
+    exit: Exit.notRolledBack,
+    cause,
+  })
+}
