@@ -225,7 +225,7 @@ describe("lock run", () => {
       const pids = await Promise.all(["ready", "grandchild"].map(appears))
       await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
       expect(await ended).toEqual([4, null])
-      expect(await shown).toMatch(/alcides: the lease \S+ is no longer held: /)
+      expect(await shown).toMatch(/was lost: the lease \S+ is no longer held: /)
       expect(await Promise.all(pids.map(ends))).toEqual([true, true])
     },
   )
