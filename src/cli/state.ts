@@ -79,7 +79,9 @@ const entries: readonly Entry[] = [
 export const stateCommand: MakeCommand = (io, typed) =>
   addCommands(
     new Command("state")
-      .description("Read and write the state files of a project. Every write is a new version; nothing is erased.")
+      .description(
+        "Read and write the state files of a project. Every write is a new version; only `prune` erases old ones.",
+      )
       .addHelpText("after", examples("alcides state list", "alcides state get --name nixops-foo.json --file -")),
     { entries, io, typed },
   )

@@ -177,6 +177,7 @@ test("says where the file is when it cannot be kept", async () => {
   const source = join(dir, "source")
   await expect(keep(dir, { dir: join(source, "below-a-file") })).rejects.toMatchObject({
     code: "state-not-kept",
+    message: expect.stringMatching(/^the state file "\S+" could be neither put \(.+\) nor kept \(ENOTDIR: .+\)$/),
     exit: 7,
     hint: `copy ${source} to a safe place now, before this machine is cleaned`,
   })

@@ -46,7 +46,6 @@ async function tokenOf(
   io: Io,
   { secret, project }: { readonly secret: string; readonly project: Project },
 ): Promise<Token> {
-  io.redactor.add(secret)
   if (!/^[\x21-\x7e]+$/.test(secret) || secret.length < shortest) {
     throw usageError({
       code: "serve-token-weak",
@@ -54,6 +53,7 @@ async function tokenOf(
       hint: "make one with `openssl rand -hex 32`",
     })
   }
+  io.redactor.add(secret)
   const { hashToken } = await import("../../state/server/tokens.ts")
   return { sha256: hashToken(secret), name: tokenVariable, projects: [formatProject(project)], access: "write" }
 }

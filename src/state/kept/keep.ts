@@ -62,7 +62,7 @@ export async function keepFile(keep: Keep): Promise<string> {
     return kept
   } catch (cause) {
     await rm(partial, { force: true }).catch(() => {})
-    throw notKept({ name, source, cause })
+    throw notKept({ name, source, error: keep.error, cause })
   }
 }
 
@@ -91,10 +91,15 @@ async function* once(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text)
 }
 
-function notKept({ name, source, cause }: Pick<Keep, "name" | "source"> & { readonly cause: unknown }): AlcidesError {
+function notKept({
+  name,
+  source,
+  error,
+  cause,
+}: Pick<Keep, "name" | "source" | "error"> & { readonly cause: unknown }): AlcidesError {
   return new AlcidesError({
     code: "state-not-kept",
-    message: `the state file ${JSON.stringify(name)} could be neither put nor kept: ${messageOf(cause)}`,
+    message: `the state file ${JSON.stringify(name)} could be neither put (${messageOf(error)}) nor kept (${messageOf(cause)})`,
     hint:
       typeof source === "string"
         ? `copy ${source} to a safe place now, before this machine is cleaned`

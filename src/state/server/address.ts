@@ -78,7 +78,14 @@ function formatAddress(address: Address): string {
 async function clearSocket(path: string): Promise<void> {
   const before = await unlessMissing(lstat(path), undefined)
   if (before === undefined) return
-  if (!before.isSocket() || (await isAnswered(path))) throw taken({ kind: "unix", path })
+  if (!before.isSocket()) {
+    throw usageError({
+      code: "serve-address-taken",
+      message: `${path} is there already, and is no socket`,
+      hint: "choose another path; what is there was left alone",
+    })
+  }
+  if (await isAnswered(path)) throw taken({ kind: "unix", path })
   // Another server may replace it at this moment, too: what was moved away is looked at, and brought back when it is not the dead one.
   const aside = `${path}.${randomBytes(6).toString("hex")}`
   await unlessMissing(rename(path, aside), undefined)

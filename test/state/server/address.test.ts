@@ -108,7 +108,11 @@ describe("a socket", () => {
     const path = kind === "a folder" ? folder : join(folder, "s.sock")
     if (kind === "a file") await writeFile(path, "precious")
     if (kind === "a link") await symlink("/nowhere", path)
-    await expect(listen(server(), { kind: "unix", path })).rejects.toMatchObject({ code: "serve-address-taken" })
+    await expect(listen(server(), { kind: "unix", path })).rejects.toMatchObject({
+      code: "serve-address-taken",
+      message: `${path} is there already, and is no socket`,
+      hint: "choose another path; what is there was left alone",
+    })
   })
 
   test.each([

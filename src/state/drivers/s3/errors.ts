@@ -49,7 +49,7 @@ function tell({
     return {
       code: "store-unreachable",
       message: `could not ${step.name} ${where}: ${endpoint} cannot be reached (${why})`,
-      hint: "check the endpoint and the network; what was being written may have been written all the same",
+      hint: `check the endpoint and the network${step.name.startsWith("put") ? "; what was being written may have been written all the same" : ""}`,
     }
   }
   if (code === "NoSuchBucket") {

@@ -152,6 +152,7 @@ describe("what is no S3 server", () => {
     await expectEach(store, ["get", "put", "acquire", "list"], {
       code: "store-unreachable",
       message: expect.stringContaining(`http://127.0.0.1:${port} cannot be reached (ECONNREFUSED)`),
+      hint: "check the endpoint and the network",
     })
   })
 })
