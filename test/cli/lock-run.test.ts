@@ -1,16 +1,14 @@
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { buildCli, type BuiltCli, type RunningCli } from "../support/built-cli.ts"
+import { cliHome } from "../support/cli-home.ts"
 import { runCli } from "../support/io.ts"
-
-const project = "github/neat-org/neat-repo"
 
 let cli: BuiltCli
 let folder: string
@@ -25,17 +23,9 @@ afterAll(async () => {
 })
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "alcides-cli-lock-run-"))
-  env = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: folder,
-    ALCIDES_STATE: `file:${folder}/store`,
-    ALCIDES_PROJECT: project,
-  }
-})
-
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true })
+  const home = await cliHome()
+  ;({ folder, env } = home)
+  return home.remove
 })
 
 const run = (args: readonly string[]): RunningCli =>

@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises"
-import { hostname, tmpdir } from "node:os"
-import { join } from "node:path"
+import { hostname } from "node:os"
 import { PassThrough } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import { AlcidesError } from "../../src/errors.ts"
+import { cliHome } from "../support/cli-home.ts"
 import { runCli, type CliOptions, type CliResult } from "../support/io.ts"
 
 const project = "github/neat-org/neat-repo"
@@ -15,17 +14,9 @@ let folder: string
 let env: Record<string, string>
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "alcides-cli-lock-"))
-  env = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: folder,
-    ALCIDES_STATE: `file:${folder}/store`,
-    ALCIDES_PROJECT: project,
-  }
-})
-
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true })
+  const home = await cliHome()
+  ;({ folder, env } = home)
+  return home.remove
 })
 
 const lock = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto"
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { mkdir, readFile, readdir, stat, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { PassThrough, type Readable } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import { AlcidesError } from "../../src/errors.ts"
+import { cliHome } from "../support/cli-home.ts"
 import { runCli, type CliOptions, type CliResult } from "../support/io.ts"
 
 const project = "github/neat-org/neat-repo"
@@ -15,17 +15,9 @@ let folder: string
 let env: Record<string, string>
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "alcides-cli-state-"))
-  env = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: folder,
-    ALCIDES_STATE: `file:${folder}/store`,
-    ALCIDES_PROJECT: project,
-  }
-})
-
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true })
+  const home = await cliHome()
+  ;({ folder, env } = home)
+  return home.remove
 })
 
 const alcides = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>

@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { pathToFileURL } from "node:url"
 import { onTestFinished } from "vitest"
 import { openStore } from "../../../src/state/open.ts"
 import type { StateStore } from "../../../src/state/store.ts"
+import { cliHome } from "../../support/cli-home.ts"
 import { runCli, type CliOptions, type CliResult } from "../../support/io.ts"
 
 export const project = { site: "github", owner: "neat-org", name: "neat-repo" }
@@ -20,15 +17,9 @@ export type ProjectFolder = {
 
 /** A folder of this test's own, with a file store in it. */
 export async function projectFolder(): Promise<ProjectFolder> {
-  const folder = await mkdtemp(join(tmpdir(), "alcides-cli-state-"))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const url = pathToFileURL(join(folder, "store")).href
-  const env = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: folder,
-    ALCIDES_STATE: url,
-    ALCIDES_PROJECT: "github/neat-org/neat-repo",
-  }
+  const { folder, env, remove } = await cliHome()
+  onTestFinished(remove)
+  const url = env["ALCIDES_STATE"] ?? ""
   return {
     folder,
     url,

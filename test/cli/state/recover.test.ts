@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process"
-import { copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { copyFile, mkdir, readFile, readdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { PassThrough } from "node:stream"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import { keyPair } from "../../state/support/age.ts"
+import { cliHome } from "../../support/cli-home.ts"
 import { runCli, type CliOptions, type CliResult } from "../../support/io.ts"
 
 const project = "github/neat-org/neat-repo"
@@ -14,18 +14,9 @@ let folder: string
 let env: Record<string, string>
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "alcides-cli-recover-"))
-  env = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: folder,
-    TMPDIR: folder,
-    ALCIDES_STATE: `file:${folder}/store`,
-    ALCIDES_PROJECT: project,
-  }
-})
-
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true })
+  const home = await cliHome()
+  ;({ folder, env } = home)
+  return home.remove
 })
 
 const state = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
