@@ -82,7 +82,7 @@ describe("assertNothingKept", () => {
   it("does not take a place that cannot be looked into for an empty one", async () => {
     await mkdir(dir)
     await writeFile(keptFolderOf({ dir, project }), "in the way of a folder")
-    await expect(check()).rejects.toMatchObject({ code: "ENOTDIR" })
+    await expect(check()).rejects.toMatchObject({ code: "state-kept-unreadable" })
     await expect(holdsFiles(keptFolderOf({ dir, project }))).rejects.toMatchObject({ code: "ENOTDIR" })
     expect(await holdsFiles(join(folder, "absent"))).toBe(false)
   })
