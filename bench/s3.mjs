@@ -118,8 +118,11 @@ async function large(world, bytes) {
   const rows = []
   for (const what of ["put", "get"]) {
     const command = ours(world, ["state", what, "--name", "large", "--file", what === "put" ? file : `${file}.got`])
+    // We bring a file to the disk before we say that it is there. What others leave to be written later is written before the next begins.
+    spawnSync("sync")
     const us = await peak(command, ["ignore", "ignore", "ignore"])
     for (const rival of rivals) {
+      spawnSync("sync")
       const them = await peak(rival[what])
       rows.push({
         what: `s3: alcides state ${what}, ${size / 2 ** 20} MiB: throughput`,
