@@ -54,9 +54,16 @@ export function pipelineFailed({ path, error }: { readonly path: string; readonl
   return usageError({
     code: "pipeline-failed",
     message: `${at}: ${messageOf(error)}`,
-    hint: "the pipeline threw this; nothing was run",
+    hint: isRequire(error)
+      ? "a pipeline file is an ES module: write import … from, and export default"
+      : "the pipeline threw this; nothing was run",
     cause: error,
   })
+}
+
+// What Node and esbuild say of `require` and `module.exports`.
+function isRequire(error: unknown): boolean {
+  return /^(Dynamic require of|(require|module|exports) is not defined)/.test(messageOf(error))
 }
 
 // The first frame that is not ours: the stack is mapped back to the sources by Node.
