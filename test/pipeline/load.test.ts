@@ -109,18 +109,6 @@ export default pipeline(({ repo }) => {
     })
   })
 
-  it("says that a file in the older module format is no pipeline file", async () => {
-    for (const text of ['const fs = require("node:fs")', "exports.default = 1", "module.exports = 1"]) {
-      // With it, Node takes the file for an ES module, as it takes what it is bundled to.
-      await write("package.json", '{ "type": "module" }')
-      await expect(loadPipeline(await write("ci.js", text)), text).rejects.toMatchObject({
-        code: "pipeline-failed",
-        exit: 2,
-        hint: "a pipeline file is an ES module: write import … from, and export default",
-      })
-    }
-  })
-
   it("refuses a file without a pipeline", async () => {
     const path = await write("ci.ts", "export const x = 1")
     await expect(loadPipeline(path)).rejects.toMatchObject({
