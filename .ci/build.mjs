@@ -4,7 +4,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "rolldown"
-import { chunkOf, commanderStartsNothing, lazyBuiltins, ownZodMini } from "./start-up.mjs"
+import { chunkOf, commanderStartsNothing, ownZodMini } from "./start-up.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const sources = (...paths) => paths.map((path) => join(root, "src", path))
@@ -22,7 +22,7 @@ const { output } = await build({
   // esbuild carries a native program, so it stays a package of its own; the rest is bundled because start-up counts.
   external: ["esbuild"],
   resolve: { alias: { alcides: join(root, "src/index.ts") } },
-  plugins: [ownZodMini, commanderStartsNothing, lazyBuiltins],
+  plugins: [ownZodMini, commanderStartsNothing],
   transform: { target: "node20.11", define: { ALCIDES_VERSION: JSON.stringify(version) } },
   // The version is text where it is used, instead of a file of its own.
   optimization: { inlineConst: { mode: "all", pass: 2 } },

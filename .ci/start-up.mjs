@@ -56,19 +56,3 @@ function reachable(roots, context) {
   for (const root of roots) visit(root)
   return reached
 }
-
-const builtin = /^let (\w+) = require\("(node:[^"]+)"\);$/gm
-
-/**
- * Node's own modules take a millisecond each to load, and most starts use few of them: each is loaded when something of it is first
- * used. What is imported as a whole, with `import x from`, is loaded at once.
- */
-export const lazyBuiltins = {
-  name: "lazy-builtins",
-  renderChunk: (code) =>
-    code.replace(builtin, (eager, name, id) =>
-      code.includes(`${name} = require_rolldown_runtime`)
-        ? eager
-        : `const ${name} = new Proxy({}, { get: (_, key) => require("${id}")[key] });`,
-    ),
-}

@@ -1,10 +1,9 @@
 import { createHash, randomBytes } from "node:crypto"
-import { open, rename } from "node:fs/promises"
+import { open, readdir, rename, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { storeDamaged } from "../../failures.ts"
 import type { ObjectStore } from "../../objects.ts"
 import type { StoreFolder } from "./folder.ts"
-import { entriesOf, openToRead, statusOf } from "./reading.ts"
 import type { RunStep } from "./steps.ts"
 
 const chunkSize = 256 * 1024
@@ -44,17 +43,17 @@ export function fileBlobs({
   }
 
   async function* read(path: string): AsyncGenerator<Uint8Array> {
-    const file = await step({ name: "open blob", path }, () => openToRead(path))
-    if (file === undefined) return
+    const handle = await step({ name: "open blob", path }, () => open(path, "r"))
+    if (handle === undefined) return
     try {
       for (;;) {
         const buffer = Buffer.allocUnsafeSlow(chunkSize)
-        const bytes = (await step({ name: "read blob", path }, () => file.read(buffer))) ?? 0
+        const bytes = (await step({ name: "read blob", path }, () => handle.read(buffer, 0, chunkSize)))?.bytesRead ?? 0
         if (bytes === 0) return
         yield buffer.subarray(0, bytes)
       }
     } finally {
-      await file.close()
+      await handle.close()
     }
   }
 
@@ -79,7 +78,7 @@ export function fileBlobs({
 
     async readBlob(key, name) {
       const path = pathOf(key, name)
-      const found = await step({ name: "stat blob", path, expect: ["ENOENT"] }, () => statusOf(path))
+      const found = await step({ name: "stat blob", path, expect: ["ENOENT"] }, () => stat(path))
       if (found === undefined) return undefined
       if (!found.isFile()) throw storeDamaged({ where: path, what: "is a folder where a file should be" })
       return read(path)
@@ -87,11 +86,11 @@ export function fileBlobs({
 
     async blobs(key) {
       const path = pathOf(key)
-      const names = (await step({ name: "list blobs", path, expect: ["ENOENT"] }, () => entriesOf(path))) ?? []
+      const names = (await step({ name: "list blobs", path, expect: ["ENOENT"] }, () => readdir(path))) ?? []
       const entries = []
       for (const name of names) {
         const found = await step({ name: "stat blob", path: join(path, name), expect: ["ENOENT"] }, () =>
-          statusOf(join(path, name)),
+          stat(join(path, name)),
         )
         if (found !== undefined) entries.push({ name, modified: found.mtimeMs })
       }

@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto"
-import { link, open, unlink } from "node:fs/promises"
+import { link, open, readdir, readFile, stat, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import * as z from "zod/mini"
 import { AlcidesError, usageError } from "../../../errors.ts"
 import { makeFolders } from "../../../folders.ts"
 import { parseRecord } from "../../records/records.ts"
-import { contentOf, entriesOf, statusOf } from "./reading.ts"
 import type { RunStep } from "./steps.ts"
 
 const leftoverAge = 3600_000
@@ -54,7 +53,7 @@ export function storeFolder({
 
   const readMarker = async (): Promise<boolean> => {
     const text = await step({ name: "read marker", path: markerPath, expect: ["ENOENT", "ENOTDIR"] }, () =>
-      contentOf(markerPath, "utf8"),
+      readFile(markerPath, "utf8"),
     )
     if (text !== undefined) parseRecord({ text, schema: markerSchema, where: markerPath })
     return text !== undefined
@@ -71,7 +70,7 @@ export function storeFolder({
       })
     }
     const entries = await step({ name: "list root", path: root, expect: ["ENOENT"] }, () =>
-      entriesOf(root).catch(unlessFolder),
+      readdir(root).catch(unlessFolder),
     )
     if (entries === "file") throw folderInUse(`${root} is no folder: it is a file, or below one`)
     // What could not be put is kept below the folder of the user's own store, which may not be there yet.
@@ -155,10 +154,10 @@ export function storeFolder({
 
   const clean = async (): Promise<void> => {
     const time = await now()
-    for (const entry of (await step({ name: "list temporaries", path: temporaries }, () => entriesOf(temporaries))) ??
+    for (const entry of (await step({ name: "list temporaries", path: temporaries }, () => readdir(temporaries))) ??
       []) {
       const path = join(temporaries, entry)
-      const found = await step({ name: "stat temporary", path, expect: ["ENOENT"] }, () => statusOf(path))
+      const found = await step({ name: "stat temporary", path, expect: ["ENOENT"] }, () => stat(path))
       if (found !== undefined && found.mtimeMs + leftoverAge < time) await discard(path)
     }
   }

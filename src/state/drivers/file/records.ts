@@ -1,10 +1,9 @@
 import { createHash, randomUUID } from "node:crypto"
-import { link } from "node:fs/promises"
+import { link, readdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { formatTooNew, storeDamaged } from "../../failures.ts"
 import type { ObjectStore } from "../../objects.ts"
 import type { StoreFolder } from "./folder.ts"
-import { contentOf, entriesOf, statusOf } from "./reading.ts"
 import type { RunStep } from "./steps.ts"
 
 // A record is a folder of numbered files, each written once; the highest number is what stands. To swap is to link the next number,
@@ -31,7 +30,7 @@ export function fileRecords({
 
   /** Ascending; `undefined` when the folder is not there. */
   const generations = async (path: string): Promise<readonly number[] | undefined> => {
-    const entries = await step({ name: "list record", path, expect: ["ENOENT"] }, () => entriesOf(path))
+    const entries = await step({ name: "list record", path, expect: ["ENOENT"] }, () => readdir(path))
     return entries
       ?.flatMap((entry) => (/^\d{10}\.json$/.test(entry) ? [Number.parseInt(entry, 10)] : []))
       .sort((a, b) => a - b)
@@ -42,7 +41,7 @@ export function fileRecords({
     generation: number,
   ): Promise<(Header & { readonly text: string }) | undefined> => {
     const file = fileOf(path, generation)
-    const content = await step({ name: "read record", path: file, expect: ["ENOENT"] }, () => contentOf(file, "utf8"))
+    const content = await step({ name: "read record", path: file, expect: ["ENOENT"] }, () => readFile(file, "utf8"))
     return content === undefined ? undefined : unwrap(content, file)
   }
 
@@ -70,7 +69,7 @@ export function fileRecords({
     const now = await folder.now()
     for (const generation of old) {
       const file = fileOf(path, generation)
-      const found = await step({ name: "stat record", path: file, expect: ["ENOENT"] }, () => statusOf(file))
+      const found = await step({ name: "stat record", path: file, expect: ["ENOENT"] }, () => stat(file))
       if (found !== undefined && found.mtimeMs + keptTime > now) return
       await folder.remove(file)
     }
@@ -101,7 +100,7 @@ export function fileRecords({
       const { path: temporary } = await folder.writeTemporary(wrap({ id, parent, text }))
       await step({ name: "link record", path: target, expect: ["EEXIST"] }, () => link(temporary, target))
       // NFS may repeat a link that had succeeded and answer EEXIST, so the number of names decides (see open(2)).
-      const linked = (await step({ name: "stat temporary", path: temporary }, () => statusOf(temporary)))?.nlink === 2
+      const linked = (await step({ name: "stat temporary", path: temporary }, () => stat(temporary)))?.nlink === 2
       if (linked) await folder.settle(path)
       await folder.discard(temporary)
       if (!linked) return undefined
@@ -113,7 +112,7 @@ export function fileRecords({
     async children(key) {
       if (!(await folder.exists())) return []
       const path = pathOf(key)
-      return (await step({ name: "list folder", path, expect: ["ENOENT"] }, () => entriesOf(path))) ?? []
+      return (await step({ name: "list folder", path, expect: ["ENOENT"] }, () => readdir(path))) ?? []
     },
   }
 }
