@@ -30,6 +30,8 @@ export async function chooseEncryption(choice: EncryptionChoice): Promise<Encryp
   return ageEncryption({ recipients, identities })
 }
 
+const variables = ["ALCIDES_AGE_RECIPIENTS", "ALCIDES_AGE_RECIPIENTS_FILE"] as const
+
 async function recipientsOf({
   env,
   cwd,
@@ -41,7 +43,11 @@ async function recipientsOf({
   const listed =
     list.trim() === "" ? [] : someKeys(keysOfList(list, "ALCIDES_AGE_RECIPIENTS"), "ALCIDES_AGE_RECIPIENTS")
   const filed = file === "" ? [] : await keysIn(file, { cwd })
-  return listed.length + filed.length > 0 ? [...listed, ...filed] : configured
+  const keys = [...listed, ...filed]
+  // A CI gives an empty value to a variable whose setting is missing.
+  const empty = variables.find((name) => env[name] !== undefined)
+  if (keys.length === 0 && configured.length === 0 && empty !== undefined) return someKeys([], empty)
+  return keys.length > 0 ? keys : configured
 }
 
 async function identitiesOf({ env, cwd, identities = [], mask }: EncryptionChoice): Promise<readonly AgeKey[]> {

@@ -17,16 +17,26 @@ async function file(name: string, text: string, mode = 0o600): Promise<string> {
   return name
 }
 
-test("nothing said is no encryption, and empty variables say nothing", async () => {
+test("nothing said is no encryption, and empty identities say nothing", async () => {
   expect(await choose({})).toBeUndefined()
-  const env = {
-    ALCIDES_AGE_RECIPIENTS: "",
-    ALCIDES_AGE_RECIPIENTS_FILE: "",
-    ALCIDES_AGE_IDENTITY: "\n",
-    ALCIDES_AGE_IDENTITY_FILE: "",
-  }
-  expect(await choose({ env })).toBeUndefined()
+  expect(await choose({ env: { ALCIDES_AGE_IDENTITY: "\n", ALCIDES_AGE_IDENTITY_FILE: "" } })).toBeUndefined()
 })
+
+test.each(["ALCIDES_AGE_RECIPIENTS", "ALCIDES_AGE_RECIPIENTS_FILE"])(
+  "an empty %s is the setting of a CI that is missing: nothing goes in clear unnoticed",
+  async (name) => {
+    const env = { [name]: "" }
+    await expect(choose({ env })).rejects.toMatchObject({
+      code: "age-keys-missing",
+      message: `${name}: there is no key`,
+      hint: "write one age key a line, as `age-keygen` does, or take the setting away",
+      exit: 2,
+    })
+    const configured = [{ text: bob.recipient, where: "ci.ts: encryption.recipients[0]" }]
+    expect((await choose({ env, configured }))?.recipients).toEqual([bob.recipient])
+    expect((await choose({ env, recipients: [alice.recipient] }))?.recipients).toEqual([alice.recipient])
+  },
+)
 
 test("recipients come from the flags, else from the environment, else from the pipeline file", async () => {
   const path = await file("recipients.txt", `# the team\n${carol.recipient}\r\n\n  # nobody else\n`)
