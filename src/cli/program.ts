@@ -4,7 +4,6 @@ import { failureOf, formatFailure } from "./errors.ts"
 import type { Io, World } from "./io.ts"
 import { addCommands, type Entry, type Typed } from "./register.ts"
 import { Exit } from "../errors.ts"
-import { startEsbuild } from "../pipeline/esbuild.ts"
 import { createRedactor } from "../secrets/redactor.ts"
 import { version } from "../version.ts"
 
@@ -13,18 +12,12 @@ export const commands: readonly Entry[] = [
   {
     name: "plan",
     summary: "show what would build and what would run, and why not",
-    load: async () => {
-      void startEsbuild()
-      return (await import("./plan.ts")).planCommand
-    },
+    load: async () => (await import("./plan.ts")).planCommand,
   },
   {
     name: "run",
     summary: "prebuild everything; if all is green, run the effects whose condition holds",
-    load: async () => {
-      void startEsbuild()
-      return (await import("./run.ts")).runCommand
-    },
+    load: async () => (await import("./run.ts")).runCommand,
   },
   {
     name: "effect",

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs"
 import { readFile, rm } from "node:fs/promises"
 import { basename, dirname, extname, isAbsolute, join, relative } from "node:path"
+import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type * as esbuild from "esbuild"
 import { dir } from "tmp-promise"
 import { AlcidesError, messageOf, usageError } from "../errors.ts"
-import { loadEsbuild } from "./esbuild.ts"
 import type { Pipeline } from "./pipeline.ts"
 import { placesOf } from "./stack.ts"
 
@@ -85,6 +85,11 @@ function userLine({
 
 function isPipeline(value: unknown): value is Pipeline {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "pipeline"
+}
+
+// `import()` would first read the whole of this CommonJS file for the names it exports.
+function loadEsbuild(): typeof esbuild {
+  return createRequire(import.meta.url)("esbuild")
 }
 
 async function bundle({ path, outfile }: { readonly path: string; readonly outfile: string }): Promise<void> {
