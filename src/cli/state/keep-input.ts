@@ -1,7 +1,6 @@
 import { AlcidesError, Exit, messageOf } from "../../errors.ts"
-import type { StateStore } from "../../state/store.ts"
+import type { StateStore, Writer } from "../../state/store.ts"
 import type { Io } from "../io.ts"
-import { currentWriter } from "../writer.ts"
 import type { KnownBase } from "./base.ts"
 import type { Input } from "./input.ts"
 
@@ -18,16 +17,18 @@ export async function keepInput(
     name,
     input,
     base,
+    writer,
     message,
-    inClear = false,
+    inClear,
     error,
   }: {
     readonly store: StateStore
     readonly name: string
     readonly input: Input
     readonly base: KnownBase | undefined
+    readonly writer: Promise<Writer>
     readonly message: string | undefined
-    readonly inClear?: boolean
+    readonly inClear: boolean
     readonly error: AlcidesError
   },
 ): Promise<AlcidesError> {
@@ -38,7 +39,7 @@ export async function keepInput(
     project: store.project,
     store: store.url,
     base,
-    writer: await currentWriter(io, store.project),
+    writer: await writer,
     ...(message !== undefined && { message }),
     inClear,
     error,

@@ -42,10 +42,10 @@ export async function writeVersion(
 /** Holds the state file's lock for the time of one write. */
 export async function writeUnderLease<T>(
   io: Io,
-  { store, name, description, wait, isNested = true }: Write,
+  { store, name, description, wait, writer: asked, isNested = true }: Write,
   write: (options: { readonly writer: Writer; readonly lease: Lease }) => Promise<T>,
 ): Promise<T> {
-  const writer = await currentWriter(io, store.project)
+  const writer = await (asked ?? currentWriter(io, store.project))
   const parent = isNested ? parentLease(io) : undefined
   const lock = stateLock(name)
   const log = createLog({ stream: io.stderr, redact: (line) => line })
