@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto"
-import { createReadStream, createWriteStream } from "node:fs"
+import { createWriteStream } from "node:fs"
 import { mkdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError, Exit, messageOf, unlessMissing } from "../errors.ts"
+import { contentOf, digestOf, hashed, type Digest } from "../state/content.ts"
 import { keepFile } from "../state/kept.ts"
 import { formatProject } from "../state/names.ts"
 import { assertInClear } from "../state/encryption/sealing.ts"
@@ -21,10 +21,11 @@ export type StateChange = {
 }
 
 /** A state file as it was fetched. */
-export type FetchedFile = StateFile & { readonly use: ResolvedStateFileUse; readonly fetched: Content | undefined }
-
-/** What tells whether a file was changed: of what is in the file, not of what is in the store, which may be encrypted. */
-type Content = { readonly size: number; readonly sha256: string }
+export type FetchedFile = StateFile & {
+  readonly use: ResolvedStateFileUse
+  /** Of what is in the file, not of what is in the store, which may be encrypted: it tells whether the file was changed. */
+  readonly fetched: Digest | undefined
+}
 
 export type Exchange = {
   readonly store: StateStore
@@ -66,18 +67,10 @@ async function assertMayPut({ name, access }: ResolvedStateFileUse, store: State
   assertInClear(name, (await store.history(name)) ?? [])
 }
 
-async function writeContent(content: AsyncIterable<Uint8Array>, path: string): Promise<Content> {
-  const hash = createHash("sha256")
-  let size = 0
-  const measured = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of content) {
-      hash.update(chunk)
-      size += chunk.byteLength
-      yield chunk
-    }
-  }
-  await pipeline(Readable.from(measured()), createWriteStream(path, { mode: 0o600 }))
-  return { size, sha256: hash.digest("hex") }
+async function writeContent(content: AsyncIterable<Uint8Array>, path: string): Promise<Digest> {
+  const passing = hashed(content)
+  await pipeline(Readable.from(passing.content), createWriteStream(path, { mode: 0o600 }))
+  return passing.digest()
 }
 
 /** That a state file which must exist is not there. */
@@ -127,7 +120,7 @@ async function putOne(file: FetchedFile, { store, leases, writer, message }: Exc
     })
   }
   if (info.size === 0 && fetched === undefined) return version
-  if (fetched?.size === info.size && fetched.sha256 === (await sha256(path))) return version
+  if (fetched?.size === info.size && fetched.sha256 === (await digestOf(contentOf(path))).sha256) return version
   const lease = leases.get(name)
   const put = await store.put(name, contentOf(path), {
     base: version,
@@ -180,16 +173,4 @@ function notPut({
     cause: error,
     exit: Exit.stateAtRisk,
   })
-}
-
-// Opened when it is read, and not before: a stream that nobody reads yet has nobody who hears of its error.
-async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
-  const stream: AsyncIterable<Uint8Array> = createReadStream(path)
-  yield* stream
-}
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256")
-  await pipeline(createReadStream(path), hash)
-  return hash.digest("hex")
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { createReadStream } from "node:fs"
 import { AlcidesError } from "../errors.ts"
 
 type Expected = { readonly size: number; readonly sha256: string; readonly where: string }
@@ -34,20 +35,53 @@ export async function* verified(
   if (last !== undefined) yield last
 }
 
-/** Passes content on, and tells its sha256 when all of it has passed. */
+/** What tells one content from another. */
+export type Digest = {
+  /** Bytes. */
+  readonly size: number
+  /** Hexadecimal. */
+  readonly sha256: string
+}
+
+/** Passes content on, and tells its digest when all of it has passed. */
 export function hashed(content: AsyncIterable<Uint8Array>): {
   readonly content: AsyncIterable<Uint8Array>
-  /** Hexadecimal. */
-  sha256(): string
+  digest(): Digest
 } {
   const hash = createHash("sha256")
+  let size = 0
   const passed = async function* (): AsyncGenerator<Uint8Array> {
     for await (const chunk of content) {
       hash.update(chunk)
+      size += chunk.byteLength
       yield chunk
     }
   }
-  return { content: passed(), sha256: () => hash.copy().digest("hex") }
+  return { content: passed(), digest: () => ({ size, sha256: hash.copy().digest("hex") }) }
+}
+
+/** Reads content to its end. */
+export async function digestOf(content: AsyncIterable<Uint8Array>): Promise<Digest> {
+  const passing = hashed(content)
+  for await (const _ of passing.content);
+  return passing.digest()
+}
+
+/** Passes content on until the signal aborts. */
+export async function* abortable(
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of content) {
+    signal?.throwIfAborted()
+    yield chunk
+  }
+}
+
+/** What is in a file. Opened when it is read, and not before: a stream that nobody reads stays open, and nobody hears of its error. */
+export async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
+  const stream: AsyncIterable<Uint8Array> = createReadStream(path)
+  yield* stream
 }
 
 /** The store lists this version, but its content is gone. */

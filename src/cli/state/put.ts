@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings"
 import type { AlcidesError } from "../../errors.ts"
+import { abortable } from "../../state/content.ts"
 import { assertStateName } from "../../state/names.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
@@ -68,15 +69,8 @@ export const putCommand = (io: Io) =>
         tellWritten(io, { name, version, json })
       } catch (error) {
         if (!isStoreFailure(error)) throw error
-        throw await keepInput(io, { store, name, input, base, message, inClear: inClear === true, error })
+        throw await keepInput(io, { store, name, input, base, writer, message, inClear: inClear === true, error })
       } finally {
         await input.close()
       }
     })
-
-async function* abortable(content: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  for await (const chunk of content) {
-    signal.throwIfAborted()
-    yield chunk
-  }
-}

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util"
 import { AlcidesError } from "../../errors.ts"
 import { readHeads } from "../records/all-heads.ts"
-import { contentMissing, verified } from "../content.ts"
+import { abortable, contentMissing, verified } from "../content.ts"
 import { applyCopy, planCopy, type CopyPlan } from "./copy-plan.ts"
 import { headRecords } from "../records/heads.ts"
 import { inParallel } from "../in-parallel.ts"
@@ -182,16 +182,6 @@ async function openContent(
   const content = await objects.readBlob(blobs, blob)
   if (content === undefined) throw contentMissing(where)
   return content
-}
-
-async function* abortable(
-  content: AsyncIterable<Uint8Array>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of content) {
-    signal?.throwIfAborted()
-    yield chunk
-  }
 }
 
 function nothingToCopy({ from, project }: Copy): AlcidesError {

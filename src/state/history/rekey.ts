@@ -1,5 +1,5 @@
 import { AlcidesError, usageError } from "../../errors.ts"
-import { contentMissing, hashed, verified } from "../content.ts"
+import { contentMissing, digestOf, hashed, verified } from "../content.ts"
 import type { Encryption } from "../encryption/encryption.ts"
 import { headRecords, type Heads } from "../records/heads.ts"
 import { stateKeys } from "../keys.ts"
@@ -126,9 +126,8 @@ async function storeAnew({
   const { name: blob, size, sha256 } = await objects.writeBlob(blobs, { stem: String(version.version), content })
   const stored = { blob, size, sha256, ...(encrypted !== undefined && { encrypted }) }
   try {
-    const again = hashed(await open(stored))
-    for await (const _ of again.content) continue
-    if (again.sha256() !== clear.sha256()) throw unverified(where)
+    const again = await digestOf(await open(stored))
+    if (again.sha256 !== clear.digest().sha256) throw unverified(where)
     return stored
   } catch (error) {
     await objects.removeBlob(blobs, blob).catch(() => {})

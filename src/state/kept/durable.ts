@@ -1,27 +1,19 @@
-import { createHash } from "node:crypto"
 import { open } from "node:fs/promises"
 import { dirname } from "node:path"
 import { makeFolders } from "../../folders.ts"
+import { hashed, type Digest } from "../content.ts"
 
 /** Writes a new file for its owner alone; it outlives a power cut once its folder is synced. Throws when it is there already. */
-export async function writeNewFile(
-  path: string,
-  content: AsyncIterable<Uint8Array>,
-): Promise<{ readonly size: number; readonly sha256: string }> {
-  const hash = createHash("sha256")
-  let size = 0
+export async function writeNewFile(path: string, content: AsyncIterable<Uint8Array>): Promise<Digest> {
+  const passing = hashed(content)
   const handle = await open(path, "wx", 0o600)
   try {
-    for await (const chunk of content) {
-      hash.update(chunk)
-      size += chunk.byteLength
-      await handle.writeFile(chunk)
-    }
+    for await (const chunk of passing.content) await handle.writeFile(chunk)
     await handle.sync()
   } finally {
     await handle.close()
   }
-  return { size, sha256: hash.digest("hex") }
+  return passing.digest()
 }
 
 /** Makes a folder for its owner alone, and all above it, to stay. */

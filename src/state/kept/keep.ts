@@ -6,7 +6,7 @@ import type { Encryption } from "../encryption/encryption.ts"
 import { formatProject } from "../names.ts"
 import type { Project, Writer } from "../store.ts"
 import { aboutPath, type KeptAbout } from "./about.ts"
-import { contentOf } from "./content.ts"
+import { contentOf } from "../content.ts"
 import { makeFolder, syncFolder, writeNewFile } from "./durable.ts"
 import { keptFolderOf, keptName } from "./place.ts"
 

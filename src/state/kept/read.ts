@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import { rm } from "node:fs/promises"
 import { dirname } from "node:path"
 import { AlcidesError, Exit, unlessMissing, usageError } from "../../errors.ts"
@@ -6,7 +5,7 @@ import { identityMissing } from "../encryption/age-failures.ts"
 import type { Encryption } from "../encryption/encryption.ts"
 import { peekAgeFile } from "../encryption/age-file.ts"
 import { aboutPath } from "./about.ts"
-import { contentOf } from "./content.ts"
+import { contentOf, digestOf } from "../content.ts"
 import { syncFolder } from "./durable.ts"
 import { keptInClear, readable } from "./failures.ts"
 import type { Kept } from "./list.ts"
@@ -35,7 +34,7 @@ async function ageFileAt(path: string): Promise<{ readonly recipients: readonly 
 
 /** Throws `state-kept-damaged` unless the bytes of a kept file are those that were kept, and `state-kept-unknown` when it is gone. */
 export async function assertUndamaged({ path, about }: Kept): Promise<void> {
-  const found = await readable(path, unlessMissing(digest(contentOf(path)), undefined))
+  const found = await readable(path, unlessMissing(digestOf(contentOf(path)), undefined))
   if (found === undefined) {
     throw usageError({
       code: "state-kept-unknown",
@@ -50,19 +49,6 @@ export async function assertUndamaged({ path, about }: Kept): Promise<void> {
     hint: "nothing was put; if it was changed on purpose, put it with: alcides state put --file",
     exit: Exit.stateAtRisk,
   })
-}
-
-/** Size and sha256 of content. */
-export async function digest(
-  content: AsyncIterable<Uint8Array>,
-): Promise<{ readonly size: number; readonly sha256: string }> {
-  const hash = createHash("sha256")
-  let size = 0
-  for await (const chunk of content) {
-    hash.update(chunk)
-    size += chunk.byteLength
-  }
-  return { size, sha256: hash.digest("hex") }
 }
 
 /** Removes a kept file that is safe in the store: first the file, so that what stays when this is interrupted is nobody's content. */

@@ -2,7 +2,8 @@ import { AlcidesError, Exit } from "../../errors.ts"
 import { aboutPath } from "./about.ts"
 import type { Kept } from "./list.ts"
 import { keptLeft } from "./failures.ts"
-import { assertUndamaged, digest, keptContent, removeKept } from "./read.ts"
+import { digestOf, type Digest } from "../content.ts"
+import { assertUndamaged, keptContent, removeKept } from "./read.ts"
 import { publicWriter } from "../records/state-record.ts"
 import type { LeaseId, StateStore, StateVersion, Writer } from "../store.ts"
 
@@ -80,7 +81,7 @@ async function stored(
   const since = typeof base === "number" ? base : (history.find(({ deleted }) => deleted === true)?.version ?? 0)
   const newer = history.filter(({ version, deleted }) => deleted !== true && version > since)
   if (newer.length === 0) return undefined
-  const own = await digest(content())
+  const own = await digestOf(content())
   for (const version of newer) {
     const found = version.encrypted === undefined ? version : await contentOf(store, { name, version })
     if (found?.size === own.size && found.sha256 === own.sha256) return version
@@ -91,9 +92,9 @@ async function stored(
 async function contentOf(
   store: StateStore,
   { name, version: { version } }: { readonly name: string; readonly version: StateVersion },
-): Promise<Awaited<ReturnType<typeof digest>> | undefined> {
+): Promise<Digest | undefined> {
   const read = await store.get(name, { version })
-  return read === undefined ? undefined : digest(read.content)
+  return read === undefined ? undefined : digestOf(read.content)
 }
 
 function baseOf(history: readonly StateVersion[], { kept, name, base }: Recover): number | "absent" {

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto"
 import type { IncomingMessage } from "node:http"
+import { digestOf } from "../../content.ts"
 import { leaseLost } from "../../failures.ts"
 import { extensionHeaders } from "../../hercules/api.ts"
 import * as rules from "../../records/state-record.ts"
@@ -116,9 +116,7 @@ async function isContentOf(
   { look, spooled }: { readonly look: Look; readonly spooled: Spool },
 ): Promise<boolean> {
   if (version.sha256 !== "") return version.sha256 === spooled.sha256
-  const hash = createHash("sha256")
-  for await (const chunk of look.content(version)) hash.update(chunk)
-  return hash.digest("hex") === spooled.sha256
+  return (await digestOf(look.content(version))).sha256 === spooled.sha256
 }
 
 type Upload = Prepared & {

@@ -4,28 +4,18 @@ import type { S3Place } from "./url.ts"
 
 type Told = Pick<ErrorDetails, "code" | "message" | "hint" | "exit">
 
-/** What a failure means to a person. */
-export function storeError({
-  failure,
-  step,
-  place,
-}: {
+type Failed = {
   readonly failure: Failure
   readonly step: Step
   readonly place: S3Place
-}): AlcidesError {
-  return new AlcidesError({ ...tell({ failure, step, place }), cause: failure.cause })
 }
 
-function tell({
-  failure,
-  step,
-  place,
-}: {
-  readonly failure: Failure
-  readonly step: Step
-  readonly place: S3Place
-}): Told {
+/** What a failure means to a person. */
+export function storeError(failed: Failed): AlcidesError {
+  return new AlcidesError({ ...tell(failed), cause: failed.failure.cause })
+}
+
+function tell({ failure, step, place }: Failed): Told {
   const { code, status, requestId, region, cause } = failure
   const { bucket, endpoint = "AWS" } = place
   const where = `s3://${bucket}/${place.prefix}${step.key}`
