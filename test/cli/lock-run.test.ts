@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
-import { readFile, writeFile } from "node:fs/promises"
+import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { appears } from "../support/appears.ts"
 import { buildCli, type BuiltCli, type RunningCli } from "../support/built-cli.ts"
 import { cliHome } from "../support/cli-home.ts"
 import { runCli } from "../support/io.ts"
@@ -35,17 +36,6 @@ const inFolder = (name: string): string => join(folder, name)
 
 async function locks(): Promise<unknown> {
   return JSON.parse((await runCli(["lock", "list", "--json"], { env, cwd: folder })).stdout)
-}
-
-async function appears(file: string): Promise<string> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (existsSync(inFolder(file))) {
-      const text = await readFile(inFolder(file), "utf8")
-      if (text.endsWith("\n")) return text.trim()
-    }
-    await sleep(50)
-  }
-  throw new Error(`${file} did not appear`)
 }
 
 function isAlive(pid: string): boolean {
@@ -114,7 +104,7 @@ describe("lock run", () => {
 
   it("says who holds the lock while it runs", async () => {
     const { child, ended } = run(["--", "sh", "-c", "echo ready > ready; read line"])
-    await appears("ready")
+    await appears(inFolder("ready"))
     expect(await locks()).toMatchObject([
       { lock: "production", leases: [{ description: "alcides lock run sh", exclusive: true }] },
     ])
@@ -146,7 +136,7 @@ describe("lock run", () => {
 
   it("keeps the lease alive for longer than its time", async () => {
     const { child, ended } = run(["--ttl", "1", "--", "sh", "-c", "echo ready > ready; read line"])
-    await appears("ready")
+    await appears(inFolder("ready"))
     await sleep(2500)
     expect(await locks()).toMatchObject([{ leases: [{}] }])
     child.stdin?.end("\n")
@@ -156,8 +146,8 @@ describe("lock run", () => {
   it("ends the program and everything it started as soon as the lease is lost, with exit 4", async () => {
     const script = "sleep 600 & echo $! > grandchild; trap 'exit 0' TERM; echo $$ > ready; while :; do sleep 0.1; done"
     const { ended } = run(["--ttl", "2", "--", "sh", "-c", script])
-    const pid = await appears("ready")
-    const grandchild = await appears("grandchild")
+    const pid = await appears(inFolder("ready"))
+    const grandchild = await appears(inFolder("grandchild"))
     await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
     const { exit, stderr } = await ended
     expect(exit).toBe(4)
@@ -169,7 +159,7 @@ describe("lock run", () => {
 
   it("notices within seconds that the lock was broken, and tells it from a lock that was never obtained", async () => {
     const { ended } = run(["--json", "--", "sh", "-c", "echo $$ > ready; while :; do sleep 0.1; done"])
-    const pid = await appears("ready")
+    const pid = await appears(inFolder("ready"))
     const blocked = await run(["--json", "--no-wait", "--", "true"]).ended
     expect([blocked.exit, codeIn(blocked.stderr)]).toEqual([6, "lock-not-obtained"])
     const broken = performance.now()
@@ -189,7 +179,7 @@ describe("lock run", () => {
       "echo $$ > ready; while :; do sleep 0.1; done",
     ].join("\n")
     const { ended } = run(["--ttl", "1", "--grace", "1", "--", "sh", "-c", script])
-    const pids = await Promise.all(["ready", "grandchild", "daemon"].map(appears))
+    const pids = await Promise.all(["ready", "grandchild", "daemon"].map((name) => appears(inFolder(name))))
     const broken = performance.now()
     await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
     expect((await ended).exit).toBe(4)
@@ -212,7 +202,7 @@ describe("lock run", () => {
       })
       const shown = text(terminal.stdout)
       const ended = once(terminal, "close")
-      const pids = await Promise.all(["ready", "grandchild"].map(appears))
+      const pids = await Promise.all(["ready", "grandchild"].map((name) => appears(inFolder(name))))
       await runCli(["lock", "break", "--name", "production", "--yes"], { env, cwd: folder })
       expect(await ended).toEqual([4, null])
       expect(await shown).toMatch(/was lost: the lease \S+ is no longer held: /)
@@ -228,7 +218,7 @@ describe("lock run", () => {
       env,
       cwd: folder,
     })
-    const pid = await appears("ready")
+    const pid = await appears(inFolder("ready"))
     child.kill("SIGSTOP")
     const next = await runCli(["lock", "acquire", "--name", lock], { env, cwd: folder })
     const inside = { ...env, ALCIDES_LOCK_LEASE_ID: next.stdout.trim() }
@@ -236,7 +226,7 @@ describe("lock run", () => {
     expect((await runCli(put, { env: inside, cwd: folder, input: "fresh" })).exit).toBe(0)
     // The program itself was not paused: its write is refused as well.
     await writeFile(inFolder("go"), "")
-    expect(await appears("refused")).toBe("6")
+    expect(await appears(inFolder("refused"))).toBe("6")
     child.kill("SIGCONT")
     const { exit, stderr } = await ended
     expect(exit).toBe(4)
@@ -259,7 +249,7 @@ describe("lock run", () => {
 
   it("that was killed is named by whoever comes next, with the command that breaks its lock", async () => {
     const { child, ended } = run(["--ttl", "600", "--", "sh", "-c", "echo ready > ready; read line"])
-    await appears("ready")
+    await appears(inFolder("ready"))
     const alive = await run(["--no-wait", "--", "true"]).ended
     expect(alive.stderr).not.toContain("has ended")
     child.kill("SIGKILL")
@@ -281,16 +271,16 @@ describe("lock run", () => {
     const script =
       "trap 'sleep 0.3; echo cleaned > cleaned; trap - TERM; kill -TERM $$' TERM; echo ready > ready; while :; do sleep 0.1; done"
     const { child, ended } = run(["--", "sh", "-c", script])
-    await appears("ready")
+    await appears(inFolder("ready"))
     child.kill(signal)
     expect((await ended).exit).toBe(exit)
-    expect(await appears("cleaned")).toBe("cleaned")
+    expect(await appears(inFolder("cleaned"))).toBe("cleaned")
     expect(await locks()).toEqual([])
   })
 
   it("exits at once at a second signal, and takes the program along", async () => {
     const { child, ended } = run(["--", "sh", "-c", "trap '' TERM; echo $$ > ready; while :; do sleep 0.1; done"])
-    const pid = await appears("ready")
+    const pid = await appears(inFolder("ready"))
     child.kill("SIGTERM")
     await sleep(300)
     expect(isAlive(pid)).toBe(true)
@@ -301,7 +291,7 @@ describe("lock run", () => {
 
   it("leaves no program behind when it is killed, and the lock is free after its time", async () => {
     const { child, ended } = run(["--ttl", "2", "--", "sh", "-c", "echo $$ > ready; while :; do sleep 0.1; done"])
-    const pid = await appears("ready")
+    const pid = await appears(inFolder("ready"))
     const waiting = runCli(["lock", "acquire", "--name", "production"], { env, cwd: folder })
     child.kill("SIGKILL")
     const killed = performance.now()

@@ -1,13 +1,8 @@
-import { existsSync } from "node:fs"
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { expect, it, onTestFinished } from "vitest"
+import { appears, isAlive } from "../support/appears.ts"
 import { buildCli } from "../support/built-cli.ts"
 import { testProject } from "../support/project.ts"
-
-const isAlive = async (pid: string): Promise<boolean> =>
-  /\) [^ZX] /.test(await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""))
 
 it("an effect without state whose lock is lost: TERM, then KILL for all that it started, and its own exit code", async () => {
   const [cli, project] = await Promise.all([buildCli(), testProject()])
@@ -24,15 +19,7 @@ echo $$ > "$0/ready"; while :; do sleep 0.1; done`
       note("went on")
     } }) }`,
   )
-  const noted = async (name: string): Promise<string> => {
-    const path = join(project.notes, name)
-    for (let turn = 0; turn < 500; turn += 1) {
-      const content = existsSync(path) ? await readFile(path, "utf8") : ""
-      if (content.endsWith("\n")) return content.trim()
-      await sleep(20)
-    }
-    throw new Error(`${name} was never written`)
-  }
+  const noted = (name: string): Promise<string> => appears(join(project.notes, name))
   const running = cli.start(["run", "--json"], { env: project.env, cwd: project.repository.root })
   const pids = [await noted("ready"), await noted("daemon")]
   expect(await project.store.locks()).toMatchObject([

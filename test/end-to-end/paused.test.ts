@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -12,6 +11,7 @@ import type { Lease, StateStore } from "../../src/state/store.ts"
 import { project as repo } from "../state/contract.ts"
 import { bytes, textOf } from "../state/support/content.ts"
 import { s3Storage } from "../state/support/s3-storage.ts"
+import { appears, isAlive } from "../support/appears.ts"
 import { buildCli, type BuiltCli } from "../support/built-cli.ts"
 import { testProject, type TestProject } from "../support/project.ts"
 
@@ -49,17 +49,7 @@ describe.each(Object.entries(drivers))("who was paused beyond its lease, with st
 
   const start = (args: readonly string[]) => cli.start(args, { env, cwd: project.repository.root })
   const goOn = (): Promise<void> => writeFile(join(project.notes, "go"), "")
-  const noted = async (name: string): Promise<string> => {
-    const path = join(project.notes, name)
-    for (let turn = 0; turn < 500; turn += 1) {
-      const content = existsSync(path) ? await readFile(path, "utf8") : ""
-      if (content.endsWith("\n")) return content.trim()
-      await sleep(20)
-    }
-    throw new Error(`${name} was never written`)
-  }
-  const isAlive = async (pid: string): Promise<boolean> =>
-    /\) [^ZX] /.test(await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""))
+  const noted = (name: string): Promise<string> => appears(join(project.notes, name))
 
   /** Waits for the lock, then reads and writes under it, and keeps it. */
   const takeOver = async (): Promise<Lease> => {

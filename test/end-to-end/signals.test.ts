@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs"
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { phaseNames, type PhaseName } from "../../src/effect/effect.ts"
+import { appears } from "../support/appears.ts"
 import { buildCli, type BuiltCli, type RunningCli } from "../support/built-cli.ts"
 import { testProject, type TestProject } from "../support/project.ts"
 
@@ -44,15 +44,7 @@ afterEach(() => project.remove())
 const start = (phase: PhaseName | "nothing", args: readonly string[] = ["run"]): RunningCli =>
   cli.start(args, { env: { ...project.env, BLOCK: phase }, cwd: project.repository.root })
 
-async function blocked(): Promise<number> {
-  const path = join(project.notes, "pid")
-  for (let turn = 0; turn < 500; turn++) {
-    const content = existsSync(path) ? await readFile(path, "utf8") : ""
-    if (content.endsWith("\n")) return Number(content)
-    await sleep(20)
-  }
-  throw new Error("the phase was never reached")
-}
+const blocked = async (): Promise<number> => Number(await appears(join(project.notes, "pid")))
 
 const goOn = (): Promise<void> => writeFile(join(project.notes, "go"), "")
 

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { once } from "node:events"
-import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http"
+import type { IncomingHttpHeaders } from "node:http"
 import { readdir } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { expect, onTestFinished, test, vi } from "vitest"
@@ -9,7 +8,7 @@ import { spool } from "../../../src/state/drivers/hercules/spool.ts"
 import { stateLock } from "../../../src/state/names.ts"
 import { openStore } from "../../../src/state/open.ts"
 import { startFaultProxy } from "../../support/fault-proxy.ts"
-import { freePorts } from "../../support/free-ports.ts"
+import { httpServer } from "../../support/http-server.ts"
 import { project } from "../contract.ts"
 import { encryptionFor, keyPair } from "../support/age.ts"
 import { bytes, textOf } from "../support/content.ts"
@@ -24,27 +23,14 @@ async function started(make: () => Promise<HerculesStorage>): Promise<HerculesSt
   return storage
 }
 
-async function listening(answer: RequestListener): Promise<string> {
-  const server = createServer(answer)
-  const [port = 0] = await freePorts(1)
-  server.listen(port, "127.0.0.1")
-  await once(server, "listening")
-  onTestFinished(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, "close")
-  })
-  return `http://127.0.0.1:${port}`
-}
-
 test("a redirect is followed with the content, and nobody else gets the token", async () => {
   const storage = await started(servedStorage)
   const seen: { readonly method: string | undefined; readonly headers: IncomingHttpHeaders }[] = []
-  const bucket = await listening((request, response) => {
+  const bucket = await httpServer((request, response) => {
     seen.push({ method: request.method, headers: request.headers })
     request.resume().on("end", () => response.writeHead(200, { "content-length": "3" }).end("one"))
   })
-  const front = await listening((request, response) => {
+  const front = await httpServer((request, response) => {
     if (request.url?.includes("/data") === true) {
       response.writeHead(307, { location: `${bucket}/presigned` }).end()
       return
@@ -57,7 +43,7 @@ test("a redirect is followed with the content, and nobody else gets the token", 
 
   const behind = await storage.behind(project)
   await behind.put("a.json", bytes("one"), { base: "absent", writer })
-  const mixed = await listening(async (request, response) => {
+  const mixed = await httpServer(async (request, response) => {
     if (request.url?.includes("/data") === true) {
       response.writeHead(302, { location: `${bucket}/presigned` }).end()
       return
@@ -81,13 +67,13 @@ test("a redirect is followed with the content, and nobody else gets the token", 
 })
 
 test("a redirect to a place that is not safe, or without an end, is not followed", async () => {
-  const unsafe = await listening((_, response) => response.writeHead(302, { location: "http://example.com/" }).end())
+  const unsafe = await httpServer((_, response) => response.writeHead(302, { location: "http://example.com/" }).end())
   const env = { HERCULES_CI_API_TOKEN: token }
   await expect(openHerculesStore(`hercules:${unsafe}`, project, { env, patience }).list()).rejects.toMatchObject({
     code: "store-failed",
     message: expect.stringContaining("a redirect to a place that is not safe"),
   })
-  const circle = await listening((request, response) => response.writeHead(302, { location: request.url }).end())
+  const circle = await httpServer((request, response) => response.writeHead(302, { location: request.url }).end())
   await expect(openHerculesStore(`hercules:${circle}`, project, { env, patience }).list()).rejects.toMatchObject({
     code: "store-failed",
     message: expect.stringContaining("one redirect after the other"),
@@ -95,7 +81,7 @@ test("a redirect to a place that is not safe, or without an end, is not followed
 })
 
 test("an answer without a date gives no lease: its time could not be counted", async () => {
-  const endpoint = await listening((_, response) => {
+  const endpoint = await httpServer((_, response) => {
     response.sendDate = false
     response.end(
       '{"tag":"Acquired","contents":{"leaseId":"6a1c3a5e-0e4e-4a86-8e0a-3a8c5b8e6b0f","expirationTime":"2030-01-01T00:00:00Z"}}',
@@ -177,7 +163,7 @@ for (const [server, make] of [
 }
 
 test("a page for people is no absent state file of a task", async () => {
-  const endpoint = await listening((_, response) =>
+  const endpoint = await httpServer((_, response) =>
     response.writeHead(404, { "content-type": "text/html" }).end("<html>Not found</html>"),
   )
   const env = { HERCULES_CI_API_TOKEN: token, HERCULES_CI_API_BASE_URL: endpoint }

@@ -1,10 +1,8 @@
 import { createHash, randomUUID } from "node:crypto"
-import { once } from "node:events"
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
 import { buffer } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
-import { onTestFinished } from "vitest"
-import { freePorts } from "../../support/free-ports.ts"
+import { httpServer } from "../../support/http-server.ts"
 
 export type SeenRequest = {
   readonly method: string
@@ -132,19 +130,10 @@ export async function upstream({
     json(response, { leaseId, expirationTime })
   }
 
-  const server = createServer((request, response) => {
-    answer(request, response).catch(() => response.destroy())
-  })
-  const [port = 0] = await freePorts(1)
-  server.listen(port, "127.0.0.1")
-  await once(server, "listening")
-  onTestFinished(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, "close")
-  })
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: await httpServer((request, response) => {
+      answer(request, response).catch(() => response.destroy())
+    }),
     seen,
     contents: () => versions.map(({ body }) => body.toString()),
   }

@@ -1,6 +1,4 @@
-import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
-import { createServer } from "node:http"
 import { join } from "node:path"
 import { dir } from "tmp-promise"
 import { afterEach, expect, onTestFinished, test, vi } from "vitest"
@@ -8,7 +6,7 @@ import { connect } from "../../../../src/state/drivers/s3/client.ts"
 import { serverClock } from "../../../../src/state/drivers/s3/clock.ts"
 import { parseS3Url } from "../../../../src/state/drivers/s3/url.ts"
 import { openS3Store } from "../../../../src/state/drivers/s3.ts"
-import { freePorts } from "../../../support/free-ports.ts"
+import { httpServer } from "../../../support/http-server.ts"
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -17,19 +15,12 @@ afterEach(() => {
 /** A server that has nothing, and is asked as an S3 server or as the machine's own service. */
 async function emptyServer() {
   const asked: string[] = []
-  const server = createServer(({ url = "", headers }, response) => {
+  const endpoint = await httpServer(({ url = "", headers }, response) => {
     asked.push(/\/([^/]+)\/s3\/aws4_request/.exec(headers.authorization ?? "")?.[1] ?? url)
     response.writeHead(404, { "content-type": "application/xml" })
     response.end("<Error><Code>NoSuchKey</Code></Error>")
   })
-  const [port = 0] = await freePorts(1)
-  server.listen(port, "127.0.0.1")
-  await once(server, "listening")
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { asked, endpoint: `http://127.0.0.1:${port}` }
+  return { asked, endpoint }
 }
 
 async function home(config?: string) {

@@ -1,23 +1,12 @@
-import { once } from "node:events"
-import { createServer } from "node:http"
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest"
 import { openS3Store } from "../../../../src/state/drivers/s3.ts"
-import { freePorts } from "../../../support/free-ports.ts"
+import { httpServer } from "../../../support/http-server.ts"
 
 const env = { AWS_ACCESS_KEY_ID: "nobody", AWS_SECRET_ACCESS_KEY: "nothing" }
 
 /** Something that stands where a server should, with one answer to everything. */
-async function answering(status: number, body: string, headers: Record<string, string> = {}): Promise<number> {
-  const server = createServer((_, response) => response.writeHead(status, headers).end(body))
-  const [port = 0] = await freePorts(1)
-  server.listen(port, "127.0.0.1")
-  await once(server, "listening")
-  onTestFinished(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return port
-}
+const answering = (status: number, body: string, headers: Record<string, string> = {}): Promise<string> =>
+  httpServer((_, response) => response.writeHead(status, headers).end(body))
 
 const storeAt = (endpoint: string) => openS3Store(`s3://neat/p?endpoint=${endpoint}`, { env })
 
@@ -29,7 +18,7 @@ describe("an answer that is not the server's", () => {
     [403, "<Error><Code>InvalidToken</Code></Error>", "store-denied", "the session token is not valid"],
     [403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", "store-denied", "clock is too far"],
   ])("%d %s is not taken for absence", async (status, body, code, message) => {
-    const store = storeAt(`http://127.0.0.1:${await answering(status, body)}`)
+    const store = storeAt(await answering(status, body))
     const told = { code, message: expect.stringContaining(message) }
     await expect(store.read("record")).rejects.toMatchObject(told)
     await expect(store.children("folder")).rejects.toMatchObject(told)
@@ -37,7 +26,7 @@ describe("an answer that is not the server's", () => {
   })
 
   test("a page of HTML is neither a record nor an empty list", async () => {
-    const store = storeAt(`http://127.0.0.1:${await answering(200, "<html><body>Welcome</body></html>")}`)
+    const store = storeAt(await answering(200, "<html><body>Welcome</body></html>"))
     await expect(store.read("record")).rejects.toMatchObject({ code: "store-damaged" })
     await expect(store.children("folder")).rejects.toMatchObject({
       code: "store-failed",
@@ -46,15 +35,15 @@ describe("an answer that is not the server's", () => {
   })
 
   test("a server that does not say what time it is cannot count leases", async () => {
-    const port = await answering(404, "<Error><Code>NoSuchKey</Code></Error>", { date: "" })
-    await expect(storeAt(`http://127.0.0.1:${port}`).now()).rejects.toMatchObject({
+    const endpoint = await answering(404, "<Error><Code>NoSuchKey</Code></Error>", { date: "" })
+    await expect(storeAt(endpoint).now()).rejects.toMatchObject({
       code: "store-unsupported",
       message: expect.stringContaining("does not say what time it is"),
     })
   })
 
   test("no TLS where the URL says https", async () => {
-    await expect(storeAt(`https://127.0.0.1:${await answering(200, "")}`).read("record")).rejects.toMatchObject({
+    await expect(storeAt((await answering(200, "")).replace("http:", "https:")).read("record")).rejects.toMatchObject({
       code: "store-unreachable",
       message: expect.stringContaining("(EPROTO)"),
     })
@@ -88,8 +77,8 @@ describe("before any request", () => {
   test("the SDK's note on Node versions is not printed, and no child inherits what keeps it back", async () => {
     const warned = vi.spyOn(process, "emitWarning")
     onTestFinished(() => warned.mockRestore())
-    const port = await answering(404, "<Error><Code>NoSuchKey</Code></Error>")
-    expect(await storeAt(`http://127.0.0.1:${port}`).read("record")).toBeUndefined()
+    const endpoint = await answering(404, "<Error><Code>NoSuchKey</Code></Error>")
+    expect(await storeAt(endpoint).read("record")).toBeUndefined()
     expect(warned).not.toHaveBeenCalled()
     expect(Object.keys(process.env).filter((name) => name.includes("SUPPORT_WARNING"))).toEqual([])
   })
