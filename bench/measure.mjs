@@ -64,6 +64,22 @@ export async function peak({ program, args, cwd, env }, stdio = ["ignore", "igno
   return { ms: performance.now() - began, bytes: high }
 }
 
+/** Of some commands that take long, each round running all of them in turn: the median and the least wall time, and the most memory. */
+export async function peaks(commands, rounds, { uncounted = 0, before = async () => {} } = {}) {
+  const runs = commands.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, command] of commands.entries()) {
+      await before()
+      const run = await peak(command, ["ignore", "ignore", "ignore"])
+      if (round >= uncounted) runs[index].push(run)
+    }
+  }
+  return runs.map((all) => {
+    const sorted = all.map(({ ms }) => ms).toSorted((a, b) => a - b)
+    return { ms: sorted[sorted.length >> 1], least: sorted[0], bytes: Math.max(...all.map(({ bytes }) => bytes)) }
+  })
+}
+
 /** A git repository with a pipeline of that many effects that do nothing. */
 export async function pipelineRepository(folder, effects) {
   const repository = join(folder, `pipeline-${effects}`)

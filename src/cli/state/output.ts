@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto"
 import { createWriteStream } from "node:fs"
-import { open, realpath, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises"
+import { open, realpath, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import type { Writable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError, usageError } from "../../errors.ts"
+import { fill } from "./fill.ts"
 import { isSystemError, reasonOf } from "./file-error.ts"
 
 export type Output = {
@@ -24,8 +25,7 @@ export async function writeWhole(file: string, output: Output): Promise<void> {
   try {
     const handle = await open(temporary, "wx", 0o600)
     try {
-      await writeFile(handle, flushed(handle, output.content), { signal: output.signal })
-      await handle.sync()
+      await fill(handle, output)
     } finally {
       await handle.close()
     }
@@ -34,26 +34,6 @@ export async function writeWhole(file: string, output: Output): Promise<void> {
     await rm(temporary, { force: true }).catch(() => {})
     throw asFileError(error, file)
   }
-}
-
-// In bytes.
-const flushEvery = 32 * 1024 * 1024
-
-// What has come is brought to the disk while more is coming, so that little is left to do at the end.
-async function* flushed(handle: FileHandle, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let waiting = 0
-  let flushing = Promise.resolve()
-  for await (const chunk of content) {
-    yield chunk
-    waiting += chunk.byteLength
-    if (waiting < flushEvery) continue
-    waiting = 0
-    // The system tells a failure once: to this flush, and not to the sync at the end.
-    await flushing
-    flushing = handle.datasync()
-    flushing.catch(() => {})
-  }
-  await flushing
 }
 
 /** Writes to a stream that stays open, such as the standard output. `pipeline` does the same, and takes two milliseconds to begin. */

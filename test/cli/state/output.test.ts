@@ -38,12 +38,13 @@ it("leaves the file of before when the content ends in an error", async () => {
 
 it("leaves the file of before when it is aborted", async () => {
   const stop = new AbortController()
+  const reason = new AlcidesError({ code: "terminated", message: "ended by SIGTERM" })
   const content = (async function* () {
     yield Buffer.from("half")
-    stop.abort(new AlcidesError({ code: "terminated", message: "ended by SIGTERM" }))
+    stop.abort(reason)
     yield Buffer.from("the rest")
   })()
-  await expect(writeWhole(file, { content, signal: stop.signal })).rejects.toMatchObject({ name: "AbortError" })
+  await expect(writeWhole(file, { content, signal: stop.signal })).rejects.toBe(reason)
   await expectUntouched()
 })
 

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream"
 import { storeDamaged } from "../../failures.ts"
+import { chunksOf } from "./chunks.ts"
 import { failureOf, unusable, type Failure } from "./failures.ts"
 import { patience } from "./patience.ts"
 import type { S3Requests } from "./requests.ts"
@@ -29,7 +30,7 @@ export async function download(requests: S3Requests, key: string): Promise<Async
       Body.destroy()
       throw requests.error(unusable("another range than was asked for"), step)
     }
-    return { body: Body, length: ContentLength, etag: ETag }
+    return { body: chunksOf(Body), length: ContentLength, etag: ETag }
   }
 
   const first = await open(0)
