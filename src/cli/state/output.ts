@@ -3,7 +3,6 @@ import { createWriteStream } from "node:fs"
 import { open, realpath, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import type { Writable } from "node:stream"
-import { pipeline } from "node:stream/promises"
 import { AlcidesError, usageError } from "../../errors.ts"
 import { fill } from "./fill.ts"
 import { isSystemError, reasonOf } from "./file-error.ts"
@@ -64,6 +63,7 @@ export async function removeWhole(file: string): Promise<void> {
 
 async function writeInto(device: string, { content, signal }: Output): Promise<void> {
   try {
+    const { pipeline } = await import("node:stream/promises")
     await pipeline(content, createWriteStream(device), { signal })
   } catch (error) {
     throw asFileError(error, device)
