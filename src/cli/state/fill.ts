@@ -1,5 +1,9 @@
 import type { FileHandle } from "node:fs/promises"
-import type { Output } from "./output.ts"
+
+export type Output = {
+  readonly content: AsyncIterable<Uint8Array>
+  readonly signal: AbortSignal
+}
 
 // In bytes: what one write takes, and what is written before it is brought to the disk.
 const writeEvery = 1024 * 1024

@@ -4,13 +4,8 @@ import { open, realpath, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import type { Writable } from "node:stream"
 import { AlcidesError, usageError } from "../../errors.ts"
-import { fill } from "./fill.ts"
+import { fill, type Output } from "./fill.ts"
 import { isSystemError, reasonOf } from "./file-error.ts"
-
-export type Output = {
-  readonly content: AsyncIterable<Uint8Array>
-  readonly signal: AbortSignal
-}
 
 /**
  * Writes a file whole or not at all, readable by its owner alone. A pipe or a device is written as it is.
