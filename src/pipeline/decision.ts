@@ -11,7 +11,9 @@ export type Decision = {
   readonly at: string | undefined
 }
 
-const sites = new WeakMap<object, { readonly holds: boolean; readonly site: Error }>()
+type Noted = { readonly holds: boolean; readonly site: Error }
+
+const sites = new WeakMap<object, Noted>()
 
 /** Remembers that a condition decided about this part of the tree. `caller` is the function whose call is the decision. */
 export function noteDecision<T extends object>(
@@ -25,13 +27,16 @@ export function noteDecision<T extends object>(
   return node
 }
 
-/** The decision that `noteDecision` remembered. */
-export function decisionOf(node: object): Decision | undefined {
+/** The decision that `noteDecision` remembered. Where it stands is looked up when it is asked for. */
+export function decisionOf(node: object): (() => Decision) | undefined {
   const noted = sites.get(node)
-  if (noted === undefined) return undefined
-  const [place] = placesOf(noted.site.stack ?? "")
+  return noted === undefined ? undefined : () => decisionAt(noted)
+}
+
+function decisionAt({ holds, site }: Noted): Decision {
+  const [place] = placesOf(site.stack ?? "")
   return {
-    holds: noted.holds,
+    holds,
     condition: place === undefined ? undefined : firstArgument(place),
     at: place === undefined ? undefined : `${basename(place.file)}:${place.line}`,
   }

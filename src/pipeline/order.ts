@@ -6,7 +6,8 @@ import { predecessors } from "./tree.ts"
 export type Order = {
   /** Once aborted, no further effect begins. */
   readonly signal: AbortSignal
-  readonly decide: (effect: PreparedEffect) => { readonly runs: boolean; readonly because: string }
+  /** Why an effect does not run; `undefined` when it does. */
+  readonly whyNot: (effect: PreparedEffect) => string | undefined
   /** Must not throw. */
   readonly run: (effect: PreparedEffect) => Promise<EffectReport>
 }
@@ -17,7 +18,7 @@ const mostAtOnce = 16
 /** Runs effects side by side: each after its predecessors, and never beside one that touches the same state file or lock. */
 export async function runInOrder(
   effects: readonly PreparedEffect[],
-  { signal, decide, run }: Order,
+  { signal, whyNot, run }: Order,
 ): Promise<readonly EffectReport[]> {
   const nodes = effects.map(({ node }) => node)
   const reports = new Map<PreparedEffect, EffectReport>()
@@ -28,8 +29,8 @@ export async function runInOrder(
   const running = new Map<PreparedEffect, { readonly claims: readonly Claim[]; readonly done: Promise<void> }>()
 
   for (const effect of effects) {
-    const { runs, because } = decide(effect)
-    if (!runs) reports.set(effect, notRun(effect, { status: "not run", because }))
+    const because = whyNot(effect)
+    if (because !== undefined) reports.set(effect, notRun(effect, { status: "not run", because }))
     else {
       const before = new Set(predecessors(effect.node, nodes))
       waiting.set(effect, { before: effects.filter(({ node }) => before.has(node)), claims: claimsOf(effect.node) })

@@ -2,9 +2,9 @@ import { buildLabel } from "../nix/build.ts"
 import { formatProject } from "../state/names.ts"
 import type { LockStatus } from "../state/store.ts"
 import type { Detected } from "./detect.ts"
-import type { GitOptions } from "./git.ts"
 import { claimsOf } from "./claims.ts"
 import type { Prepared, PreparedEffect } from "./prepare.ts"
+import type { EffectNode } from "./tree.ts"
 import { newerDeployment, type SupersededOptions } from "./superseded.ts"
 import { describeWhen } from "./when.ts"
 
@@ -62,10 +62,9 @@ export type Plan = {
 }
 
 /** What a run would do, and why not. Reads the store, changes nothing. */
-export async function makePlan(prepared: Prepared, { env }: Pick<GitOptions, "env">): Promise<Plan> {
+export async function makePlan(prepared: Prepared): Promise<Plan> {
   const { file, detected, effects, builds, store, secretsLabel, pipeline, jobs } = prepared
   const locks = await store.locks()
-  const git = { env, cwd: detected.repo.root }
   return {
     file,
     project: formatProject(store.project),
@@ -73,7 +72,7 @@ export async function makePlan(prepared: Prepared, { env }: Pick<GitOptions, "en
     secretsFile: secretsLabel,
     repo: detected.repo,
     origin: detected.origin,
-    effects: await Promise.all(effects.map((effect) => planEffect(effect, { store, locks, detected, git }))),
+    effects: await Promise.all(effects.map((effect) => planEffect(effect, { store, locks, detected }))),
     builds: [
       ...new Set([...effects, ...builds].flatMap(({ requests }) => requests.map(({ build }) => buildLabel(build)))),
     ],
@@ -85,7 +84,7 @@ export async function makePlan(prepared: Prepared, { env }: Pick<GitOptions, "en
 
 async function planEffect(
   prepared: PreparedEffect,
-  { store, locks, detected, git }: Omit<SupersededOptions, "id"> & { readonly locks: readonly LockStatus[] },
+  { store, locks, detected }: Omit<SupersededOptions, "id"> & { readonly locks: readonly LockStatus[] },
 ): Promise<PlannedEffect> {
   const { node, grants, requests } = prepared
   const { effect } = node
@@ -113,7 +112,7 @@ async function planEffect(
         ? `state file ${missing.name} is missing`
         : undefined
   const decided = verdict(prepared)
-  const superseded = decided.runs ? await newerDeployment({ store, detected, git, id: node.id }) : undefined
+  const superseded = decided.runs ? await newerDeployment({ store, detected, id: node.id }) : undefined
   return {
     id: node.id,
     name: effect.name,
@@ -135,17 +134,22 @@ async function planEffect(
   }
 }
 
-/** Whether an effect is part of a run, and what decided. */
-export function verdict({ node, selected }: Pick<PreparedEffect, "node" | "selected">): {
-  readonly runs: boolean
-  readonly because: string
-} {
-  const { decision, runs } = node
-  const condition =
-    decision === undefined
-      ? undefined
-      : `${decision.condition ?? "its condition"} is ${decision.holds}${decision.at === undefined ? "" : ` (${decision.at})`}`
-  if (!runs) return { runs: false, because: condition ?? "its condition is false" }
-  if (!selected) return { runs: false, because: "--only does not name it" }
-  return { runs: true, because: condition ?? "no condition stands before it" }
+/** Why an effect is not part of a run; `undefined` when it is. */
+export function whyNot({ node, selected }: Pick<PreparedEffect, "node" | "selected">): string | undefined {
+  if (!node.runs) return conditionOf(node) ?? "its condition is false"
+  return selected ? undefined : "--only does not name it"
+}
+
+function verdict(prepared: PreparedEffect): Pick<PlannedEffect, "runs" | "because"> {
+  const not = whyNot(prepared)
+  return not === undefined
+    ? { runs: true, because: conditionOf(prepared.node) ?? "no condition stands before it" }
+    : { runs: false, because: not }
+}
+
+function conditionOf(node: EffectNode): string | undefined {
+  const decision = node.decision?.()
+  return decision === undefined
+    ? undefined
+    : `${decision.condition ?? "its condition"} is ${decision.holds}${decision.at === undefined ? "" : ` (${decision.at})`}`
 }

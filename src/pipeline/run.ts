@@ -8,8 +8,8 @@ import { prebuild } from "../nix/prebuild.ts"
 import { formatProject } from "../state/names.ts"
 import type { StateStore } from "../state/store.ts"
 import { runInOrder } from "./order.ts"
-import { verdict } from "./plan.ts"
-import type { Prepared, PreparedEffect } from "./prepare.ts"
+import { whyNot } from "./plan.ts"
+import type { Prepared } from "./prepare.ts"
 import { runOne, type EffectReport, type RunSettings } from "./run-one.ts"
 import { claimDue } from "./schedule.ts"
 import { watchStrayErrors } from "./stray-errors.ts"
@@ -60,20 +60,14 @@ export async function runPipeline(prepared: Prepared, settings: RunSettings): Pr
   try {
     const effects = await runInOrder(prepared.effects, {
       signal,
-      decide: (effect) => decide(effect, lost),
+      whyNot: (effect) =>
+        whyNot(effect) ?? (lost.has(effect.node.job) ? "another run took this moment of the schedule" : undefined),
       run: (effect) => runOne(effect, world),
     })
     return { builds, effects, ended: signal.aborted ? endOf(signal.reason) : undefined }
   } finally {
     stray.stop()
   }
-}
-
-function decide(effect: PreparedEffect, lost: ReadonlySet<Job>): { readonly runs: boolean; readonly because: string } {
-  const decided = verdict(effect)
-  return decided.runs && lost.has(effect.node.job)
-    ? { runs: false, because: "another run took this moment of the schedule" }
-    : decided
 }
 
 function endOf(reason: unknown): AlcidesError {

@@ -15,8 +15,8 @@ export type EffectNode = {
   readonly id: string
   readonly job: Job
   readonly effect: Effect
-  /** `undefined` means that no condition stands before it. */
-  readonly decision: Decision | undefined
+  /** Which condition decided, read from the source when it is asked for; `undefined` means that none stands before it. */
+  readonly decision: (() => Decision) | undefined
   readonly runs: boolean
 }
 
@@ -85,7 +85,7 @@ type WalkOptions = {
   readonly node: EffectTreeNode
   readonly path: readonly string[]
   readonly job: Job
-  readonly decision: Decision | undefined
+  readonly decision: EffectNode["decision"]
   readonly flat: { readonly effects: EffectNode[]; readonly builds: BuildNode[] }
 }
 

@@ -25,7 +25,7 @@ ${tree}
 }))`,
   )
   const { effects } = flattenPipeline(await (await loadPipeline(path)).define({ repo: fixedRepo() }))
-  return Object.fromEntries(effects.map(({ id, decision }) => [id, decision]))
+  return Object.fromEntries(effects.map(({ id, decision }) => [id, decision?.()]))
 }
 
 describe("decisionOf", () => {
