@@ -35,7 +35,7 @@ export const planCommand = (io: Io) =>
         return found
       })
       const named = narrow(prepared, names)
-      const plan = await makePlan(prepared, io)
+      const plan = await makePlan(prepared)
       const text = flags.json === true ? `${JSON.stringify(plan, null, 2)}\n` : formatPlan(io, plan)
       io.stdout.write(io.redactor.redact(text))
       if (flags.build === true) await build()

@@ -64,7 +64,7 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
     const builds = await prebuildAll(prepared, { env, signal, redactor, log, onProgress: progress.update }).finally(
       progress.stop,
     )
-    const plan = await makePlan(prepared, { env })
+    const plan = await makePlan(prepared)
     io.stdout.write(redactor.redact(flags.json === true ? `${JSON.stringify(plan, null, 2)}\n` : formatPlan(io, plan)))
     log.info(`dry run: ${builds === 0 ? "nothing to build" : "everything builds"}, and no effect was run`)
     return

@@ -2,6 +2,7 @@ import { resolve } from "node:path"
 import { hostname, userInfo } from "node:os"
 import { usageError } from "../errors.ts"
 import type { Writer } from "../state/store.ts"
+import { commitOf, type Commit } from "./commit.ts"
 import { readCiEnvironment, type CiRun } from "./ci-environment.ts"
 import { readCheckout, resolveCommit, type GitOptions } from "./git.ts"
 import { parseRemoteUrl } from "./remote-url.ts"
@@ -34,8 +35,8 @@ export type Detected = {
   /** Who runs this, for versions and leases. */
   readonly writer: Writer
   readonly sequence: CiRun["sequence"]
-  /** The committer's time of the commit, ISO 8601, when it was already asked for. */
-  readonly committed?: string
+  /** `undefined` without one. */
+  readonly commit: Commit | undefined
 }
 
 /** The repository context: flags first, then the CI's environment, then git. Throws `ref-flags-conflict`, `ref-invalid` and `rev-invalid`. */
@@ -56,6 +57,7 @@ export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promi
   const [defaultBranch, defaultOrigin] = firstKnown([ci?.defaultBranch, ci?.ci], [git?.defaultBranch, "git"])
   const branch = ref?.startsWith("refs/heads/") === true ? ref.slice("refs/heads/".length) : null
   const tag = ref?.startsWith("refs/tags/") === true ? ref.slice("refs/tags/".length) : null
+  const root = git?.root ?? resolve(cwd)
 
   return {
     repo: {
@@ -69,7 +71,7 @@ export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promi
       tag,
       defaultBranch,
       isDefaultBranch: isDefaultBranch({ ref, branch, defaultBranch }),
-      root: git?.root ?? resolve(cwd),
+      root,
     },
     origin: {
       ref: refOrigin,
@@ -83,7 +85,7 @@ export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promi
       ...(ci?.runUrl !== undefined && { runUrl: ci.runUrl }),
     },
     sequence: ci?.sequence,
-    ...(git?.committed != null && git.rev === rev && { committed: git.committed }),
+    commit: rev === null ? undefined : commitOf(rev, { env, cwd: root }),
   }
 }
 

@@ -10,8 +10,6 @@ export type Checkout = {
   readonly ref: string | null
   /** `null` before the first commit. */
   readonly rev: string | null
-  /** The committer's time of `rev`, ISO 8601. */
-  readonly committed: string | null
   /** The URL of the one remote, or of the current branch's upstream. */
   readonly remoteUrl: string | null
   /** What the remote's HEAD points to, as far as this clone knows. */
@@ -27,20 +25,14 @@ export type GitOptions = {
 export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout | undefined> {
   const ask = (...args: string[]): Promise<string | undefined> => git(args, { env, cwd })
   if (!mayBeCheckout({ env, cwd })) return undefined
-  const [place, commit, config] = await Promise.all([
-    ask("rev-parse", "--show-toplevel", "--symbolic-full-name", "HEAD"),
-    ask("show", "--no-patch", "--format=%H %cI", "HEAD"),
+  const [place, config] = await Promise.all([
+    ask("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD"),
     ask("config", "--get-regexp", String.raw`^(remote\..*\.url|branch\..*\.remote)$`),
   ]).catch(unlessWithoutGit)
   // Before the first commit, HEAD names a branch that is not there yet, and git refuses to speak of it.
-  const [root, name] =
-    place?.split("\n") ??
-    (await Promise.all([ask("rev-parse", "--show-toplevel"), ask("symbolic-ref", "--quiet", "HEAD")]).catch(
-      unlessWithoutGit,
-    ))
+  const [root, rev, name] = place?.split("\n") ?? (await unborn(ask).catch(unlessWithoutGit))
   if (root === undefined) return undefined
   const head = name === "HEAD" ? undefined : name
-  const [rev, committed] = commit?.split(" ") ?? []
   const remote = chooseRemote({ config: config ?? "", branch: head?.replace(/^refs\/heads\//, "") })
   const remoteHead =
     remote === undefined ? undefined : await ask("symbolic-ref", "--quiet", `refs/remotes/${remote.name}/HEAD`)
@@ -48,10 +40,16 @@ export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout |
     root,
     ref: head ?? null,
     rev: rev ?? null,
-    committed: committed ?? null,
     remoteUrl: remote?.url ?? null,
     defaultBranch: remoteHead?.slice(`refs/remotes/${remote?.name}/`.length) ?? null,
   }
+}
+
+async function unborn(
+  ask: (...args: string[]) => Promise<string | undefined>,
+): Promise<readonly (string | undefined)[]> {
+  const [root, name] = await Promise.all([ask("rev-parse", "--show-toplevel"), ask("symbolic-ref", "--quiet", "HEAD")])
+  return [root, undefined, name]
 }
 
 // Outside a checkout, git need not be started, several times, to say so.

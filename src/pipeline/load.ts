@@ -4,7 +4,7 @@ import { basename, dirname, extname, isAbsolute, join, relative } from "node:pat
 import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type * as esbuild from "esbuild"
-import { dir } from "tmp-promise"
+import { dirSync } from "tmp-promise"
 import { AlcidesError, messageOf, usageError } from "../errors.ts"
 import type { Pipeline } from "./pipeline.ts"
 import { placesOf } from "./stack.ts"
@@ -14,7 +14,7 @@ import { placesOf } from "./stack.ts"
  * Throws `pipeline-syntax` and `pipeline-failed` with the user's own line, and `pipeline-no-export`.
  */
 export async function loadPipeline(path: string): Promise<Pipeline> {
-  const { path: folder } = await dir({ prefix: "alcides-pipeline-", unsafeCleanup: true })
+  const { name: folder } = dirSync({ prefix: "alcides-pipeline-", unsafeCleanup: true })
   try {
     const outfile = join(folder, `${basename(path, extname(path))}.mjs`)
     await bundle({ path, outfile })

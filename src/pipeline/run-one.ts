@@ -68,10 +68,9 @@ export async function runOne(prepared: PreparedEffect, world: World): Promise<Ef
     const leases = await acquireAll(prepared, { world, held })
     const own = leases.get(effectLock(node.id))
     if (own === undefined) throw new Error(`no lease of ${effectLock(node.id)}`)
-    const { store, detected, env, allowOlder } = world
+    const { store, detected, allowOlder } = world
     await assertNothingKept(node.effect, { dir: world.keptFolder, project: formatProject(store.project) })
-    const git = { env, cwd: detected.repo.root }
-    const because = await claimDeployment({ store, detected, id: node.id, lease: own, git, allowOlder })
+    const because = await claimDeployment({ store, detected, id: node.id, lease: own, allowOlder })
     if (because !== undefined) return report({ status: "superseded", because })
 
     const outcome = await runUnderLeases(prepared, { world, held, leases })

@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from "node:util"
 import { usageError } from "../errors.ts"
 import * as z from "../schema.ts"
 import type { Lease, StateStore, Writer } from "../state/store.ts"
+import type { Ancestry } from "./commit.ts"
 import type { Detected } from "./detect.ts"
-import { commitTime, compareCommits, type GitOptions } from "./git.ts"
 import { deployedName } from "./record-names.ts"
 
 /** Which commit an effect ran for last, kept in the store beside its state. */
@@ -20,9 +20,6 @@ const deployedSchema = z.object({
 })
 
 export type Deployed = z.infer<typeof deployedSchema>
-
-/** How the commit of this run stands to the one that was deployed last. */
-export type Ancestry = "same" | "ancestor" | "descendant" | "diverged" | "unknown"
 
 /** Why a run must not deploy over a newer one; `undefined` when it may. */
 export function supersededBecause(current: Deployed, last: Deployed, ancestry: Ancestry): string | undefined {
@@ -50,7 +47,6 @@ export type SupersededOptions = {
   readonly detected: Detected
   /** The effect's place in the tree. */
   readonly id: string
-  readonly git: GitOptions
 }
 
 /** Why a run must not deploy over what this effect ran for last; `undefined` when it may. Only reads. */
@@ -93,23 +89,23 @@ type Comparison = {
 }
 
 async function compareWithLast(
-  { store, detected, id, git }: SupersededOptions,
+  { store, detected, id }: SupersededOptions,
   lease: Lease | undefined,
 ): Promise<Comparison | undefined> {
-  const { repo, writer, sequence } = detected
-  if (repo.rev === null) return undefined
+  const { repo, writer, sequence, commit } = detected
+  if (commit === undefined) return undefined
   const name = deployedName(id)
   const read = await store.get(name, lease === undefined ? {} : { lease })
   const last = read === undefined ? undefined : parseDeployed(name, await text(Readable.from(read.content)))
   const current: Deployed = {
     format: 1,
-    rev: repo.rev,
+    rev: commit.rev,
     ref: repo.ref,
-    committed: detected.committed ?? (await commitTime(repo.rev, git)) ?? null,
+    committed: (last?.rev === commit.rev ? last.committed : null) ?? (await commit.committed()),
     sequence: sequence ?? null,
     runUrl: writer.runUrl ?? null,
   }
-  const ancestry = last === undefined ? "same" : await compareCommits({ older: current.rev, newer: last.rev }, git)
+  const ancestry = last === undefined ? "same" : await commit.standsTo(last.rev)
   const because = last === undefined ? undefined : supersededBecause(current, last, ancestry)
   return { current, last, base: read?.version.version ?? "absent", because }
 }

@@ -9,14 +9,6 @@ import type { Prepared, PrepareOptions } from "./prepare.ts"
  * Throws `src-missing`, `input-missing` and whatever `validate` of an effect throws.
  */
 export async function validateEffects({ effects, detected }: Prepared, env: PrepareOptions["env"]): Promise<void> {
-  // Hundreds of effects may need the same few programs.
-  const looked = new Map<string, Promise<string | undefined>>()
-  const find = (program: string, path: string | undefined): Promise<string | undefined> => {
-    const key = `${program}\n${path}`
-    const found = looked.get(key) ?? findProgram(program, path)
-    looked.set(key, found)
-    return found
-  }
   for (const { node, src } of effects) {
     const { effect, id } = node
     if (!(await isFolder(src))) {
@@ -30,7 +22,7 @@ export async function validateEffects({ effects, detected }: Prepared, env: Prep
       "PATH"
     ]
     for (const program of effect.inputs) {
-      if ((await find(program, path)) !== undefined) continue
+      if (findProgram(program, path) !== undefined) continue
       throw usageError({
         code: "input-missing",
         message: `${id} needs ${program}, which is not on PATH`,

@@ -4,8 +4,9 @@ import { join } from "node:path"
 import { Readable } from "node:stream"
 import { pathToFileURL } from "node:url"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { Ancestry } from "../../src/pipeline/commit.ts"
 import { compareCommits } from "../../src/pipeline/git.ts"
-import { claimDeployment, supersededBecause, type Ancestry, type Deployed } from "../../src/pipeline/superseded.ts"
+import { claimDeployment, supersededBecause, type Deployed } from "../../src/pipeline/superseded.ts"
 import { openStore } from "../../src/state/open.ts"
 import type { Lease, StateStore } from "../../src/state/store.ts"
 import { detectRepo } from "../../src/pipeline/detect.ts"
@@ -114,7 +115,7 @@ describe("with real commits", () => {
   ): Promise<string | undefined> => {
     const at = { env: { ...repository.env, ...env }, cwd }
     const detected = await detectRepo({ ...at, flags: { rev, ref: "refs/heads/production" } })
-    return claimDeployment({ store, detected, id: "net", lease, git: at, allowOlder })
+    return claimDeployment({ store, detected, id: "net", lease, allowOlder })
   }
   const recorded = async (): Promise<number> => (await store.history("alcides.deployed.net.json"))?.length ?? 0
 
@@ -177,7 +178,7 @@ describe("with real commits", () => {
   it("needs no commit", async () => {
     const at = { env: repository.env, cwd: repository.root }
     const detected = await detectRepo(at)
-    const options = { store, detected, id: "net", lease, git: at, allowOlder: false }
+    const options = { store, detected, id: "net", lease, allowOlder: false }
     expect(await claimDeployment(options)).toBeUndefined()
     expect(await recorded()).toBe(0)
   })
