@@ -41,8 +41,6 @@ const { output } = await build({
       includeDependenciesRecursively: false,
       groups: [
         chunkOf("start", { roots: sources("cli/start.ts", "cli/state.ts", "cli/state/get.ts"), priority: 2 }),
-        chunkOf("exec", { roots: sources("exec.ts"), priority: 1 }),
-        chunkOf("zod", { roots: sources("schema.ts"), priority: 1 }),
         chunkOf("engine", { roots: sources("index.ts", "cli/run.ts"), except: sources("index.ts", "cli/run.ts") }),
       ],
     },

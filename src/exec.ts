@@ -67,9 +67,9 @@ export async function runProgram(
     success = [0],
     grace = 10,
   } = options
-  const path = await requireProgram(program, env["PATH"])
+  const path = requireProgram(program, env["PATH"])
   const label = [program, ...args.slice(0, 1).filter((arg) => !arg.startsWith("-"))].join(" ")
-  const { file, args: argv } = await dyingWithParent({ file: path, args }, env["PATH"])
+  const { file, args: argv } = dyingWithParent({ file: path, args }, env["PATH"])
   const files = await openFiles({ inputFile, outputFile })
   // Nothing is awaited between this question and the listener below: an abort in between would go unnoticed.
   if (signal?.aborted) {

@@ -74,12 +74,12 @@ describe("arguments and environment", () => {
     await writeFile(join(folder, "bin", "data"), "")
     await symlink(join(folder, "home", "tool"), join(folder, "bin", "tool"))
     const path = `:/nonexistent:${join(folder, "bin")}`
-    expect(await findProgram("tool", path)).toBe(join(folder, "bin", "tool"))
-    expect(await findProgramHome("tool", path)).toBe(join(folder, "home", "tool"))
-    expect(await findProgram("data", path)).toBeUndefined()
-    expect(await findProgram("bin", folder)).toBeUndefined()
-    expect(await findProgram("tool", undefined)).toBeUndefined()
-    expect(await findProgramHome("tool", "")).toBeUndefined()
+    expect(findProgram("tool", path)).toBe(join(folder, "bin", "tool"))
+    expect(findProgramHome("tool", path)).toBe(join(folder, "home", "tool"))
+    expect(findProgram("data", path)).toBeUndefined()
+    expect(findProgram("bin", folder)).toBeUndefined()
+    expect(findProgram("tool", undefined)).toBeUndefined()
+    expect(findProgramHome("tool", "")).toBeUndefined()
   })
 
   it("says which program is not there", async () => {

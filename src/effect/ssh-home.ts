@@ -21,7 +21,14 @@ export async function writeSshWrappers({
   const bin = join(home, ".alcides-bin")
   await Promise.all([mkdir(ssh, { mode: 0o700 }), mkdir(bin, { mode: 0o700 })])
   const config = join(bin, "ssh_config")
-  await writeFile(
+  const wrap = async (program: string): Promise<void> => {
+    const real = findProgram(program, path)
+    if (real === undefined) return
+    const wrapper = join(bin, program)
+    await writeFile(wrapper, `#!/bin/sh\nexec ${quote(real)} -F ${quote(config)} "$@"\n`)
+    await chmod(wrapper, 0o700)
+  }
+  const configured = writeFile(
     config,
     [
       `Include ${word(join(ssh, "config"))}`,
@@ -34,13 +41,7 @@ export async function writeSshWrappers({
     ].join("\n"),
     { mode: 0o600 },
   )
-  for (const program of programs) {
-    const real = await findProgram(program, path)
-    if (real === undefined) continue
-    const wrapper = join(bin, program)
-    await writeFile(wrapper, `#!/bin/sh\nexec ${quote(real)} -F ${quote(config)} "$@"\n`)
-    await chmod(wrapper, 0o700)
-  }
+  await Promise.all([configured, ...programs.map(wrap)])
   return bin
 }
 

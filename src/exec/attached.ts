@@ -23,8 +23,8 @@ export async function runAttached(
   args: readonly string[],
   { env, signal, grace = 10 }: AttachedOptions,
 ): Promise<number> {
-  const path = await requireProgram(program, env["PATH"])
-  const { file, args: argv } = await dyingWithParent({ file: path, args }, env["PATH"])
+  const path = requireProgram(program, env["PATH"])
+  const { file, args: argv } = dyingWithParent({ file: path, args }, env["PATH"])
   if (signal?.aborted) throw aborted(program, signal.reason)
   // On a terminal it stays in our group, so that it may read and the keys reach it; elsewhere its own group ends as a whole.
   const onTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)

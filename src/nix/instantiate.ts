@@ -23,7 +23,7 @@ export async function instantiate(
   options: NixOptions,
 ): Promise<readonly Instantiated[]> {
   if (requests.length === 0) return []
-  await requireNix(options.env)
+  requireNix(options.env)
   const limit = pLimit(options.concurrency ?? availableParallelism())
   const begun = new Map<string, Promise<Omit<Instantiated, "label">>>()
   const evaluations = await Promise.all(

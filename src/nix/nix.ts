@@ -32,8 +32,8 @@ export type NixCall = {
 }
 
 /** Throws `nix-missing` unless Nix is on PATH. */
-export async function requireNix(env: Readonly<Record<string, string>>): Promise<void> {
-  if ((await findProgram("nix-store", env["PATH"])) !== undefined) return
+export function requireNix(env: Readonly<Record<string, string>>): void {
+  if (findProgram("nix-store", env["PATH"]) !== undefined) return
   throw usageError({
     code: "nix-missing",
     message: "nix is not on PATH",

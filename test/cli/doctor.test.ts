@@ -54,7 +54,7 @@ async function fake(program: string, script: string): Promise<void> {
 // A PATH with nothing but the named programs of this machine.
 async function onlyPrograms(...programs: string[]): Promise<void> {
   for (const program of programs) {
-    const found = await findProgram(program, process.env["PATH"])
+    const found = findProgram(program, process.env["PATH"])
     if (found !== undefined) await symlink(found, join(folder, "bin", program))
   }
   env["PATH"] = join(folder, "bin")

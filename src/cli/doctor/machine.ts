@@ -97,8 +97,7 @@ async function checkNixOps(io: Io): Promise<Finding> {
 type Answer = { readonly outcome: "answered" | "failed" | "absent"; /** One line. */ readonly fact: string }
 
 async function ask({ env, cwd, signal }: Io, program: string, args: readonly string[]): Promise<Answer> {
-  if ((await findProgram(program, env["PATH"])) === undefined)
-    return { outcome: "absent", fact: `${program} is not on PATH` }
+  if (findProgram(program, env["PATH"]) === undefined) return { outcome: "absent", fact: `${program} is not on PATH` }
   const errors: string[] = []
   try {
     const { stdout } = await runProgram(program, args, {

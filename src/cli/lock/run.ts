@@ -41,7 +41,7 @@ export const runCommand = (io: Io) =>
     .action(async ([program = "", ...args], { name, description, nonExclusive, wait, ttl, grace, ...where }) => {
       const store = await openProjectStore(io, { ...where, contents: "none" })
       const { requireProgram } = await import("../../exec/find.ts")
-      await requireProgram(program, io.env["PATH"])
+      requireProgram(program, io.env["PATH"])
       const parent = parentLease(io)
       const log = createLog({ stream: io.stderr, redact: (line) => line })
       const held = await holdLease(
