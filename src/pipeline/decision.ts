@@ -21,8 +21,11 @@ export function noteDecision<T extends object>(
   { holds, caller }: { readonly holds: boolean; readonly caller: Function },
 ): T {
   const site = new Error("decided here")
-  // The stack is captured cheaply now, and read only when somebody asks.
+  // The stack is captured cheaply now, and read only when somebody asks. The call is on top of it, or right below a function of the language.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 3
   Error.captureStackTrace(site, caller)
+  Error.stackTraceLimit = stackTraceLimit
   sites.set(node, { holds, site })
   return node
 }

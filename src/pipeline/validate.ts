@@ -9,6 +9,13 @@ import type { Prepared, PrepareOptions } from "./prepare.ts"
  * Throws `src-missing`, `input-missing` and whatever `validate` of an effect throws.
  */
 export async function validateEffects({ effects, detected }: Prepared, env: PrepareOptions["env"]): Promise<void> {
+  // Hundreds of effects may need the same few programs.
+  const looked = new Map<string, string | undefined>()
+  const find = (program: string, path: string | undefined): string | undefined => {
+    const key = `${program}\n${path}`
+    if (!looked.has(key)) looked.set(key, findProgram(program, path))
+    return looked.get(key)
+  }
   for (const { node, src } of effects) {
     const { effect, id } = node
     if (!(await isFolder(src))) {
@@ -22,7 +29,7 @@ export async function validateEffects({ effects, detected }: Prepared, env: Prep
       "PATH"
     ]
     for (const program of effect.inputs) {
-      if (findProgram(program, path) !== undefined) continue
+      if (find(program, path) !== undefined) continue
       throw usageError({
         code: "input-missing",
         message: `${id} needs ${program}, which is not on PATH`,
