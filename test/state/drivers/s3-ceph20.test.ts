@@ -7,13 +7,15 @@ import { testRaces } from "../races.ts"
 import { bytes } from "../support/content.ts"
 import { s3Storage, type S3Storage } from "../support/s3-storage.ts"
 
-// Debian's next release has it; until then it is unpacked by hand, as a server whose answers differ from the older one's.
+// Debian's next release has it; until then `.ci/ceph20` unpacks it, as a server whose answers differ from the older one's.
 const name = "s3 (Ceph 20.2)"
 const socket = inject("ceph20")
 const storage = async (): Promise<S3Storage> => s3Storage(await askForCeph(socket))
 
 if (socket === "") {
-  process.stderr.write("NOT RUN: the tests on Ceph 20.2, because ALCIDES_TEST_CEPH20_ROOT names no unpacked one\n")
+  process.stderr.write(
+    "NOT RUN: the tests on Ceph 20.2, because ALCIDES_TEST_CEPH20_ROOT names no unpacked one: .ci/ceph20 unpacks it\n",
+  )
   test.skip(name)
 } else {
   testStateStore(name, storage)
