@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto"
-import { open, unlink, type FileHandle } from "node:fs/promises"
+import { open, type FileHandle } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { resolve } from "node:path"
 import { addAbortSignal, type Readable } from "node:stream"
 import { AlcidesError, usageError } from "../../errors.ts"
+import { contentOfOpen, openNamelessFile } from "../../state/nameless-file.ts"
 import type { Io } from "../io.ts"
 import { reasonOf } from "./file-error.ts"
 
@@ -13,8 +13,6 @@ export interface Input {
   content(): AsyncIterable<Uint8Array>
   close(): Promise<void>
 }
-
-const chunkSize = 256 * 1024
 
 /**
  * Opens what `--file` names; `-` is the standard input. What is no plain file is read to its end first, into a file that has no name
@@ -38,7 +36,7 @@ export async function openInput(
     await handle.close()
     throw error
   }
-  return { content: () => contentOf(handle), close: () => handle.close() }
+  return { content: () => contentOfOpen(handle), close: () => handle.close() }
 }
 
 async function openFile(io: Io, file: string): Promise<FileHandle> {
@@ -61,18 +59,16 @@ async function openFile(io: Io, file: string): Promise<FileHandle> {
   })
 }
 
-// Without a name nobody else can open it, and nothing is left of it however this process ends: it may hold private keys.
 async function spool(io: Io, source: Readable): Promise<FileHandle> {
-  const path = join(resolve(io.env["TMPDIR"] || tmpdir()), `alcides-${randomUUID()}`)
-  const handle = await open(path, "wx+", 0o600).catch((error: unknown) => {
-    throw notSpooled({ path, error })
+  const folder = resolve(io.env["TMPDIR"] || tmpdir())
+  const handle = await openNamelessFile(folder).catch((error: unknown) => {
+    throw notSpooled({ folder, error })
   })
   try {
-    await unlink(path)
     for await (const chunk of addAbortSignal(io.signal, source)) {
       const bytes = chunk instanceof Uint8Array ? chunk : Buffer.from(String(chunk))
       await handle.writeFile(bytes).catch((error: unknown) => {
-        throw notSpooled({ path, error })
+        throw notSpooled({ folder, error })
       })
     }
     return handle
@@ -82,19 +78,10 @@ async function spool(io: Io, source: Readable): Promise<FileHandle> {
   }
 }
 
-async function* contentOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
-  for (let position = 0; ;) {
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(chunkSize), 0, chunkSize, position)
-    if (bytesRead === 0) return
-    position += bytesRead
-    yield buffer.subarray(0, bytesRead)
-  }
-}
-
-function notSpooled({ path, error }: { readonly path: string; readonly error: unknown }): AlcidesError {
+function notSpooled({ folder, error }: { readonly folder: string; readonly error: unknown }): AlcidesError {
   return new AlcidesError({
     code: "state-not-spooled",
-    message: `the input cannot be written to ${path}: ${reasonOf(error)}; nothing was put`,
+    message: `the input cannot be kept in ${folder}: ${reasonOf(error)}; nothing was put`,
     hint: "set TMPDIR to a folder with space for it, or write it to a file yourself and name that with --file",
     cause: error,
   })

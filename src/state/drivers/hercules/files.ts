@@ -21,7 +21,7 @@ export type FilesOptions = {
 }
 
 // The server keeps no word on encryption: an age file is known by how it begins, and for whom it is by nothing but trying.
-const encrypted = { recipients: [] }
+const somebody = { recipients: [] }
 
 /** State files on top of what the routes show. */
 export function herculesFiles({ client, routes, locks, encryption }: FilesOptions): StateFiles {
@@ -42,8 +42,8 @@ export function herculesFiles({ client, routes, locks, encryption }: FilesOption
       if (!isAge) return { version: known, content }
       const where = `version ${found.version} of ${JSON.stringify(name)}`
       return {
-        version: { ...known, encrypted },
-        content: unsealed(content, { where, encrypted, encryption }),
+        version: { ...known, encrypted: somebody },
+        content: unsealed(content, { where, encrypted: somebody, encryption }),
       }
     },
 
@@ -111,5 +111,5 @@ async function* lastContent(look: Look, version: VersionRecord): AsyncGenerator<
 async function assertClear(current: VersionRecord, { record, content }: Look): Promise<void> {
   const { isAge, content: rest } = await peekAgeFile(content(current))
   await rest[Symbol.asyncIterator]().return?.()
-  assertInClear(record.name, [{ version: current.version, encrypted: isAge ? encrypted : undefined }])
+  assertInClear(record.name, [{ version: current.version, encrypted: isAge ? somebody : undefined }])
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto"
-import { mkdtemp, open, rm, type FileHandle } from "node:fs/promises"
+import type { FileHandle } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { AlcidesError, messageOf } from "../../../errors.ts"
+import { contentOfOpen, openNamelessFile } from "../../nameless-file.ts"
 
 // Bytes. What is not larger is kept in memory.
 const largestInMemory = 4 * 1024 * 1024
@@ -33,7 +33,7 @@ export async function spool(content: AsyncIterable<Uint8Array>): Promise<Spool> 
       if (file === undefined) chunks.push(Uint8Array.from(chunk))
       else await kept(file.writeFile(chunk))
       if (file === undefined && size > largestInMemory) {
-        file = await kept(namelessFile())
+        file = await kept(openNamelessFile(tmpdir()))
         await kept(file.writeFile(Buffer.concat(chunks)))
         chunks = []
       }
@@ -46,18 +46,13 @@ export async function spool(content: AsyncIterable<Uint8Array>): Promise<Spool> 
   return {
     size,
     sha256: hash.digest("hex"),
-    open: () => (handle === undefined ? fromMemory(chunks) : fromFile(handle)),
+    open: () => (handle === undefined ? fromMemory(chunks) : contentOfOpen(handle)),
     remove: async () => handle?.close(),
   }
 }
 
 async function* fromMemory(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks
-}
-
-async function* fromFile(file: FileHandle): AsyncGenerator<Uint8Array> {
-  const stream: AsyncIterable<Uint8Array> = file.createReadStream({ start: 0, autoClose: false })
-  yield* stream
 }
 
 async function kept<T>(work: Promise<T>): Promise<T> {
@@ -70,14 +65,5 @@ async function kept<T>(work: Promise<T>): Promise<T> {
       hint: "set TMPDIR to a folder with space for it",
       cause,
     })
-  }
-}
-
-async function namelessFile(): Promise<FileHandle> {
-  const folder = await mkdtemp(join(tmpdir(), "alcides-spool-"))
-  try {
-    return await open(join(folder, "content"), "wx+", 0o600)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
   }
 }
