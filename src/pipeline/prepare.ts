@@ -63,8 +63,7 @@ export type Prepared = {
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { env, cwd, refs = {}, only = [], onSchedule } = options
   const named = namedProject({ flag: options.project, env })
-  // esbuild takes longest to start, so it is started first.
-  const [{ file, pipeline }, found] = await Promise.all([load(options), detectRepo({ env, cwd, flags: refs })])
+  const [found, { file, pipeline }] = await Promise.all([detectRepo({ env, cwd, flags: refs }), load(options)])
   const detected = withProject(found, named)
   const flat = await evaluate({
     file,

@@ -96,6 +96,7 @@ describe("state put", () => {
     [["--on-top-of", "latest"], "version-invalid", '--on-top-of: "latest" is no version'],
     [["--file", "nowhere.json"], "file-not-readable", "nowhere.json cannot be read: it does not exist"],
     [["--file", "/"], "file-not-readable", "/ cannot be read: it is a folder"],
+    [["--file", ""], "file-unnamed", "--file names no file"],
     [["--name", "a/b"], "state-name-invalid", '"a/b" is no state name: it contains a slash'],
     [["--name", ".."], "state-name-invalid", '".." is no state name: it contains `..` or is `.`'],
     [["--project", "github/neat-org"], "project-invalid", '"github/neat-org" is no project'],

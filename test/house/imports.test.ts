@@ -6,8 +6,8 @@ const sources = sourcesBelow("src", "effects")
 // From the ground up: a file imports from its own part and from those below, never from above or from beside.
 const layers: readonly (readonly string[])[] = [
   ["errors", "folders", "log", "schema", "version"],
-  // The words of the repository context are plain data, which every part may speak of.
-  ["repo"],
+  // What the operating system says, in our words; and the words of the repository context, plain data that every part may speak of.
+  ["system-error", "repo"],
   ["exec"],
   ["ssh"],
   ["secrets", "state"],

@@ -5,7 +5,7 @@ import { formatProject } from "../../state/names.ts"
 import type { Token } from "../../state/server/tokens.ts"
 import type { Project } from "../../state/store.ts"
 import type { Io } from "../io.ts"
-import { reasonOf } from "../state/file-error.ts"
+import { reasonOf } from "../../system-error.ts"
 
 const tokenVariable = "ALCIDES_SERVE_TOKEN"
 const shortest = 20

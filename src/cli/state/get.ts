@@ -2,7 +2,7 @@ import { Command } from "@commander-js/extra-typings"
 import { resolve } from "node:path"
 import { absentState } from "./absent.ts"
 import { removeWhole, writeTo, writeWhole } from "./output.ts"
-import { nameOption, versionArgument } from "./options.ts"
+import { fileArgument, nameOption, versionArgument } from "./options.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
@@ -12,7 +12,7 @@ export const getCommand = (io: Io) =>
   new Command("get")
     .description("Fetch a state file, the current version or an older one.")
     .addOption(nameOption())
-    .requiredOption("--file <file>", "where to write it, whole or not at all; - is the standard output")
+    .requiredOption("--file <file>", "where to write it, whole or not at all; - is the standard output", fileArgument)
     .option("--version <int>", "an older version, see `alcides state history`", versionArgument)
     .option("--allow-missing", "a state file that is absent is no failure: exit 0, and FILE does not exist afterwards")
     .addOption(projectOption())

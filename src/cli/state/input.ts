@@ -5,7 +5,7 @@ import { addAbortSignal, type Readable } from "node:stream"
 import { AlcidesError, usageError } from "../../errors.ts"
 import { contentOfOpen, openNamelessFile } from "../../state/nameless-file.ts"
 import type { Io } from "../io.ts"
-import { reasonOf } from "./file-error.ts"
+import { reasonOf } from "../../system-error.ts"
 
 /** What `--file` names, to be read as often as it takes. */
 export interface Input {

@@ -9,6 +9,17 @@ export const messageOption = () => new Option("--message <message>", "a word on 
 
 export const noWaitOption = () => new Option("--no-wait", "exit 6 at once when another run holds the state file")
 
+/** What `--file` names, as typed. Throws `file-unnamed`. */
+export function fileArgument(text: string): string {
+  // It would be the working directory, and is mostly a variable that is not set.
+  if (text !== "") return text
+  throw usageError({
+    code: "file-unnamed",
+    message: "--file names no file",
+    hint: "name a file, or - for the standard input or output",
+  })
+}
+
 /** A version as typed. Throws `version-invalid`. */
 export function versionArgument(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)

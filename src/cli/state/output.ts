@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path"
 import type { Writable } from "node:stream"
 import { AlcidesError, usageError } from "../../errors.ts"
 import { fill, type Output } from "./fill.ts"
-import { isSystemError, reasonOf } from "./file-error.ts"
+import { isSystemError, reasonOf, type SystemError } from "../../system-error.ts"
 
 /**
  * Writes a file whole or not at all, readable by its owner alone. A pipe or a device is written as it is.
@@ -14,7 +14,8 @@ import { isSystemError, reasonOf } from "./file-error.ts"
 export async function writeWhole(file: string, output: Output): Promise<void> {
   const target = await realpath(file).catch(() => file)
   const found = await stat(target).catch(() => undefined)
-  if (found !== undefined && !found.isFile() && !found.isDirectory()) return writeInto(target, output)
+  if (found?.isDirectory() === true) throw notWritable({ file, why: "it is a folder" })
+  if (found?.isFile() === false) return writeInto(target, output)
   const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`)
   try {
     const handle = await open(temporary, "wx", 0o600)
@@ -68,11 +69,27 @@ async function writeInto(device: string, { content, signal }: Output): Promise<v
 // What the operating system says of the file is told in our words; what the store says passes as it is.
 function asFileError(error: unknown, file: string): unknown {
   if (!isSystemError(error)) return error
+  return notWritable({
+    file,
+    why: error.code === "ENOENT" ? "its folder does not exist" : reasonOf(error),
+    error,
+  })
+}
+
+function notWritable({
+  file,
+  why,
+  error,
+}: {
+  readonly file: string
+  readonly why: string
+  readonly error?: SystemError | undefined
+}): AlcidesError {
   const details = {
     code: "file-not-writable",
-    message: `${file} cannot be written: ${error.code === "ENOENT" ? "its folder does not exist" : reasonOf(error)}`,
+    message: `${file} cannot be written: ${why}`,
     hint: "name a file in a folder that exists and that you may write",
     cause: error,
   }
-  return error.code === "ENOSPC" || error.code === "EIO" ? new AlcidesError(details) : usageError(details)
+  return error?.code === "ENOSPC" || error?.code === "EIO" ? new AlcidesError(details) : usageError(details)
 }

@@ -10,14 +10,14 @@ import { currentWriter } from "../writer.ts"
 import { baseArgument, currentBase } from "./base.ts"
 import { openInput } from "./input.ts"
 import { isStoreFailure, keepInput } from "./keep-input.ts"
-import { messageOption, nameOption, noWaitOption } from "./options.ts"
+import { fileArgument, messageOption, nameOption, noWaitOption } from "./options.ts"
 import { tellWritten, writeVersion } from "./write.ts"
 
 export const putCommand = (io: Io) =>
   new Command("put")
     .description("Write a new version of a state file, unless someone else wrote one meanwhile.")
     .addOption(nameOption())
-    .requiredOption("--file <file>", "what to write; - is the standard input")
+    .requiredOption("--file <file>", "what to write; - is the standard input", fileArgument)
     .option(
       "--on-top-of <version>",
       "the version this must follow, or `absent` (default: the newest one now)",

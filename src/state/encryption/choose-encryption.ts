@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises"
 import { resolve } from "node:path"
-import { messageOf, usageError } from "../../errors.ts"
+import { usageError } from "../../errors.ts"
+import { reasonOf } from "../../system-error.ts"
 import { keysOfFile, keysOfList, type AgeKey } from "./age-keys.ts"
 import type { Encryption } from "./encryption.ts"
 
@@ -95,7 +96,7 @@ async function assertOwn(path: string, shown: string): Promise<void> {
 function notReadable(path: string, error: unknown): Error {
   return usageError({
     code: "age-keys-not-readable",
-    message: `the age keys in ${path} cannot be read: ${messageOf(error)}`,
+    message: `the age keys in ${path} cannot be read: ${reasonOf(error)}`,
     hint: "name a file that age-keygen made, and that you may read",
     cause: error,
   })

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
 import * as z from "../../schema.ts"
-import { messageOf, unlessMissing, usageError } from "../../errors.ts"
+import { unlessMissing, usageError } from "../../errors.ts"
 import type { AlcidesError } from "../../errors.ts"
+import { reasonOf } from "../../system-error.ts"
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -52,7 +53,7 @@ async function readText(path: string): Promise<string | undefined> {
   try {
     return await unlessMissing(readFile(path, "utf8"), undefined)
   } catch (cause) {
-    throw malformed({ where: path, what: `cannot be read: ${messageOf(cause)}`, cause })
+    throw malformed({ where: path, what: `cannot be read: ${reasonOf(cause)}`, cause })
   }
 }
 

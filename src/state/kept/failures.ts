@@ -1,4 +1,5 @@
-import { AlcidesError, Exit, messageOf, usageError } from "../../errors.ts"
+import { AlcidesError, Exit, usageError } from "../../errors.ts"
+import { reasonOf } from "../../system-error.ts"
 
 /** What a file system call on kept files gives. Throws `state-kept-unreadable` for what the system refuses. */
 export async function readable<T>(path: string, call: Promise<T>): Promise<T> {
@@ -8,7 +9,7 @@ export async function readable<T>(path: string, call: Promise<T>): Promise<T> {
     if (cause instanceof AlcidesError) throw cause
     throw new AlcidesError({
       code: "state-kept-unreadable",
-      message: `${path} cannot be read: ${messageOf(cause)}`,
+      message: `${path} cannot be read: ${reasonOf(cause)}`,
       hint: "what is kept there is safe nowhere else: look at that disk, and whose files these are",
       exit: Exit.stateAtRisk,
       cause,
@@ -33,7 +34,7 @@ export function keptLeft({
 }): AlcidesError {
   return new AlcidesError({
     code: "state-kept-left",
-    message: `${path} is in the store, as version ${version} of ${JSON.stringify(name)}, but cannot be removed here: ${messageOf(cause)}`,
+    message: `${path} is in the store, as version ${version} of ${JSON.stringify(name)}, but cannot be removed here: ${reasonOf(cause)}`,
     hint: `remove it and ${about} yourself`,
     cause,
   })

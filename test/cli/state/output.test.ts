@@ -59,6 +59,19 @@ it("writes into a pipe that is there, and leaves it a pipe", async () => {
   expect((await readdir(folder)).sort()).toEqual(["pipe", "state.json"])
 })
 
+it("asks for no content when the file is a folder", async () => {
+  const content = (async function* () {
+    yield Buffer.from("x")
+    expect.unreachable("content was asked for")
+  })()
+  await expect(writeWhole(folder, { content, signal })).rejects.toMatchObject({
+    code: "file-not-writable",
+    message: `${folder} cannot be written: it is a folder`,
+    exit: 2,
+  })
+  await expectUntouched()
+})
+
 it("says that the device is full", async () => {
   const content = (async function* () {
     yield Buffer.from("content")

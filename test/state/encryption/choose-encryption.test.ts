@@ -86,7 +86,7 @@ test.each([
     "no file",
     { ALCIDES_AGE_RECIPIENTS_FILE: "none.txt" },
     "age-keys-not-readable",
-    "the age keys in none.txt cannot be read: ENOENT",
+    "the age keys in none.txt cannot be read: it does not exist",
   ],
   [
     "an identity that is none",

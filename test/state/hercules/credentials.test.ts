@@ -126,7 +126,7 @@ test("a file that may not be read is not taken for one that is not there", async
   await unprivileged(() =>
     expect(readToken({ env: { HOME }, host })).rejects.toMatchObject({
       code: "store-credentials-malformed",
-      message: expect.stringContaining(`${path} cannot be read: EACCES`),
+      message: expect.stringContaining(`${path} cannot be read: permission denied`),
     }),
   )
 })

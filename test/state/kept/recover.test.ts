@@ -171,7 +171,7 @@ test("what is in the store but cannot be removed here is told, and recognised th
         code: "state-kept-left",
         exit: 1,
         message: expect.stringContaining(
-          `${kept.path} is in the store, as version 1 of "db.json", but cannot be removed here: EACCES`,
+          `${kept.path} is in the store, as version 1 of "db.json", but cannot be removed here: permission denied`,
         ),
         hint: `remove it and ${kept.path}.kept yourself`,
       })
@@ -189,19 +189,19 @@ test("what cannot be read is told, and nothing is put", async () => {
     await expect(recover(kept, store)).rejects.toMatchObject({
       code: "state-kept-unreadable",
       exit: 7,
-      message: expect.stringContaining(`${kept.path} cannot be read: EACCES`),
+      message: expect.stringContaining(`${kept.path} cannot be read: permission denied`),
     })
     await chmod(aboutPath(kept.path), 0)
     const unreadable = {
       code: "state-kept-unreadable",
-      message: expect.stringContaining(`${kept.path}.kept cannot be read: EACCES`),
+      message: expect.stringContaining(`${kept.path}.kept cannot be read: permission denied`),
     }
     await expect(keptFileAt(kept.path)).rejects.toMatchObject(unreadable)
     await expect(listKept(dir)).rejects.toMatchObject(unreadable)
     await chmod(dirname(kept.path), 0)
     await expect(listKept(dir)).rejects.toMatchObject({
       code: "state-kept-unreadable",
-      message: expect.stringContaining(`${dirname(kept.path)} cannot be read: EACCES`),
+      message: expect.stringContaining(`${dirname(kept.path)} cannot be read: permission denied`),
     })
     expect(await store.history(name)).toBeUndefined()
     await chmod(dirname(kept.path), 0o700)

@@ -1,4 +1,4 @@
-import { messageOf } from "../../errors.ts"
+import { messageOf } from "./errors.ts"
 
 const causes: Readonly<Record<string, string>> = {
   ENOENT: "it does not exist",
