@@ -41,6 +41,13 @@ const { output } = await build({
       includeDependenciesRecursively: false,
       groups: [
         chunkOf("start", { roots: sources("cli/start.ts", "cli/state.ts", "cli/state/get.ts"), priority: 2 }),
+        // What commands share that run nothing: without these, most would load all that `alcides run` needs.
+        chunkOf("text", {
+          roots: sources("cli/table.ts", "cli/size.ts", "cli/time.ts", "cli/confirm.ts", "log.ts"),
+          priority: 1,
+        }),
+        chunkOf("lease", { roots: sources("state/locks/lease.ts", "cli/lock/waiting.ts"), priority: 1 }),
+        chunkOf("zod", { roots: sources("schema.ts"), priority: 1 }),
         chunkOf("engine", { roots: sources("index.ts", "cli/run.ts"), except: sources("index.ts", "cli/run.ts") }),
       ],
     },

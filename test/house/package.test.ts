@@ -26,7 +26,7 @@ test("what is built imports declared dependencies only", async () => {
   expect(undeclared).toEqual([])
 })
 
-test("what `state get` loads is few files, no bigger than they have to be", async () => {
+test("commands that only read load few files, no bigger than they have to be", async () => {
   const home = join(copy.path, "home")
   const report = join(copy.path, "report.cjs")
   await writeFile(
@@ -38,23 +38,41 @@ test("what `state get` loads is few files, no bigger than they have to be", asyn
 `,
   )
   const run = (options: readonly string[], ...args: readonly string[]) =>
-    spawnSync(process.execPath, [...options, join(copy.path, "dist/cli.cjs"), "state", ...args, "--name", "a.json"], {
+    spawnSync(process.execPath, [...options, join(copy.path, "dist/cli.cjs"), ...args], {
       encoding: "utf8",
       input: "content",
       env: { HOME: home, PATH: process.env["PATH"], ALCIDES_PROJECT: "a/b/c", ALCIDES_STATE: `file:${home}/store` },
     })
-  expect(run([], "put", "--file", "-")).toMatchObject({ status: 0 })
-  const got = run(["--require", report], "get", "--file", "-")
-  expect(got).toMatchObject({ status: 0, stdout: "content" })
+  const loadedBy = async (...args: readonly string[]) => {
+    const ran = run(["--require", report], ...args)
+    expect(ran).toMatchObject({ status: 0 })
+    const { files, own } = z
+      .object({ files: z.array(z.string()), own: z.array(z.string()) })
+      .parse(JSON.parse(ran.stderr))
+    const loaded = files.filter((path) => path !== report)
+    const sizes = await Promise.all(loaded.map(async (path) => (await stat(path)).size))
+    return {
+      stdout: ran.stdout,
+      own,
+      names: loaded.map((path) => basename(path).replace(/-.*/, "")),
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+    }
+  }
+  expect(run([], "state", "put", "--name", "a.json", "--file", "-")).toMatchObject({ status: 0 })
 
-  const loaded = z.object({ files: z.array(z.string()), own: z.array(z.string()) }).parse(JSON.parse(got.stderr))
-  const files = loaded.files.filter((path) => path !== report)
-  expect(files.map((path) => basename(path).replace(/-.*/, ""))).toEqual(["cli.cjs", "rolldown", "start"])
+  const get = await loadedBy("state", "get", "--name", "a.json", "--file", "-")
+  expect(get.stdout).toBe("content")
+  expect(get.names).toEqual(["cli.cjs", "rolldown", "start"])
   // A module that all commands import by mistake shows here; each 20 KB cost every command a millisecond.
-  const bytes = (await Promise.all(files.map((path) => stat(path)))).reduce((sum, { size }) => sum + size, 0)
-  expect(bytes).toBeLessThan(130_000)
+  expect(get.bytes).toBeLessThan(130_000)
   // To load it costs as much as commander.
-  expect(loaded.own).not.toContain("child_process")
+  expect(get.own).not.toContain("child_process")
+  for (const command of ["state list", "state history --name a.json", "lock list --json"]) {
+    const { names, bytes } = await loadedBy(...command.split(" "))
+    // What runs effects is twice as large as all the rest.
+    expect(names, command).not.toContain("engine")
+    expect(bytes, command).toBeLessThan(155_000)
+  }
   // From version 22.8 on, Node keeps what it compiled.
   expect(existsSync(join(home, ".cache/alcides"))).toBe("enableCompileCache" in nodeModule)
 })
