@@ -18,12 +18,12 @@ export type ErrorDetails = {
   /** The fact, one line. */
   readonly message: string
   /** The next action, one line. */
-  readonly hint?: string
+  readonly hint?: string | undefined
   readonly cause?: unknown
   /** Default: `Exit.failed`. */
   readonly exit?: ExitCode
   /** Further lines worth reading, such as what a child program printed. Already redacted. */
-  readonly detail?: string
+  readonly detail?: string | undefined
 }
 
 /** Every failure that Alcides itself reports: a code, a fact, a hint and a cause. */

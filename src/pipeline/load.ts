@@ -42,14 +42,7 @@ export function pipelineFailed({ path, error }: { readonly path: string; readonl
   const at = where === undefined ? basename(path) : where
   if (error instanceof AlcidesError) {
     const { code, message, hint, cause, exit, detail } = error
-    return new AlcidesError({
-      code,
-      message: `${at}: ${message}`,
-      exit,
-      cause,
-      ...(hint !== undefined && { hint }),
-      ...(detail !== undefined && { detail }),
-    })
+    return new AlcidesError({ code, message: `${at}: ${message}`, hint, cause, exit, detail })
   }
   return usageError({
     code: "pipeline-failed",

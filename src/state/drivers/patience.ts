@@ -46,9 +46,15 @@ export function patience<F extends Failed>(
   }
 }
 
-/** A `Retry-After` header in milliseconds from now: a number of seconds, or a date. See RFC 9110, 10.2.3. */
-export function retryAfter(header: string | undefined, now = Date.now()): number | undefined {
-  if (header === undefined || header === "") return undefined
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now
+/** The headers of an answer that ask for patience. */
+export type Asked = {
+  readonly after: string | undefined
+  /** When the server answered, by its own clock: a date in `after` means that clock, and not this machine's. */
+  readonly date: string | undefined
+}
+
+/** A `Retry-After` header in milliseconds: a number of seconds, or a date. See RFC 9110, 10.2.3. */
+export function retryAfter({ after = "", date = "" }: Asked): number | undefined {
+  const ms = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.parse(date)
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }

@@ -9,7 +9,7 @@ import { stateKeys } from "../keys.ts"
 import { lockStore } from "../locks/locks.ts"
 import { formatProject } from "../names.ts"
 import type { ObjectStore } from "../objects.ts"
-import { findOrphans, longestWrite, writeTooLong } from "./orphans.ts"
+import { sweepOrphans, longestWrite, writeTooLong } from "./orphans.ts"
 import { writePermission } from "../locks/permission.ts"
 import { emptyStateRecord, type StateRecord, type VersionRecord } from "../records/state-record.ts"
 import type { LeaseId, Project } from "../store.ts"
@@ -109,9 +109,7 @@ async function copyVersions(copy: Copy, source: StateRecord): Promise<Copied> {
       return { record, answer: record }
     })
     // A backup is not put to, which would do it.
-    await (
-      await findOrphans(name, { objects: to, project, heads })
-    )()
+    await sweepOrphans(name, { objects: to, project, heads })
     const numbers = plan.missing.map(({ version }) => version)
     return { name, copied: numbers, bytes, versions: after.versions.length }
   })

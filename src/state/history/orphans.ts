@@ -34,3 +34,9 @@ export function writeTooLong(name: string): AlcidesError {
     hint: "put it again over a faster line; nothing was changed",
   })
 }
+
+/** Removes what crashed writers left, when nothing of ours is on its way. */
+export async function sweepOrphans(name: string, at: ProjectObjects & { readonly heads: Heads }): Promise<void> {
+  const remove = await findOrphans(name, at)
+  await remove()
+}

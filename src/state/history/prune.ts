@@ -1,7 +1,7 @@
 import { headRecords } from "../records/heads.ts"
 import { stateKeys } from "../keys.ts"
 import { lockStore } from "../locks/locks.ts"
-import { findOrphans } from "./orphans.ts"
+import { sweepOrphans } from "./orphans.ts"
 import { writePermission } from "../locks/permission.ts"
 import type { ProjectObjects } from "../project-objects.ts"
 import { pruneVersions, unusedBlobs, type Retention } from "./retention.ts"
@@ -38,9 +38,7 @@ export async function pruneState(
   const { blobs } = stateKeys(project, name)
   const unused = unusedBlobs(kept, removed)
   for (const { blob } of unused) await objects.removeBlob(blobs, blob)
-  await (
-    await findOrphans(name, { objects, project, heads })
-  )()
+  await sweepOrphans(name, { objects, project, heads })
   return prunedOf(name, { removed, unused })
 }
 

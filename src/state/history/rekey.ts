@@ -4,7 +4,7 @@ import type { Encryption } from "../encryption/encryption.ts"
 import { headRecords, type Heads } from "../records/heads.ts"
 import { stateKeys } from "../keys.ts"
 import { lockStore } from "../locks/locks.ts"
-import { findOrphans, longestWrite, writeTooLong } from "./orphans.ts"
+import { sweepOrphans, longestWrite, writeTooLong } from "./orphans.ts"
 import { writePermission, type Permission } from "../locks/permission.ts"
 import type { ProjectObjects } from "../project-objects.ts"
 import { sealed, unsealed } from "../encryption/sealing.ts"
@@ -84,9 +84,7 @@ export async function rekeyState(
     // At once: whom the old content was for is to read it no longer, also when a later one cannot be done.
     await objects.removeBlob(blobs, isNamed ? version.blob : content.blob)
   }
-  await (
-    await findOrphans(name, { objects, project, heads })
-  )()
+  await sweepOrphans(name, { objects, project, heads })
   return { name, changed, unchanged: contentsOf(head.record).length - changed.length }
 }
 

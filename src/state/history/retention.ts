@@ -36,10 +36,10 @@ export function pruneVersions(
 
 /** The contents of these versions that no version of the record has any more. */
 export function unusedBlobs(
-  record: StateRecord | undefined,
+  record: StateRecord,
   removed: readonly VersionRecord[],
 ): readonly { readonly blob: string; readonly size: number }[] {
-  const used = new Set(record?.versions.map(({ blob }) => blob))
+  const used = new Set(record.versions.map(({ blob }) => blob))
   const unused = new Map<string, number>()
   for (const { blob, size } of removed) if (blob !== undefined && !used.has(blob)) unused.set(blob, size)
   return Array.from(unused, ([blob, size]) => ({ blob, size }))

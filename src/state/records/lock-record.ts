@@ -163,8 +163,8 @@ export function breakLease(
 }
 
 /** The leases that are held now. */
-export function heldLeases(record: LockRecord | undefined, now: number): readonly Lease[] {
-  return record === undefined ? [] : live(record, now).map((lease) => publicLease(record, lease))
+export function heldLeases(record: LockRecord, now: number): readonly Lease[] {
+  return live(record, now).map((lease) => publicLease(record, lease))
 }
 
 /** A lock as people and programs see it. */

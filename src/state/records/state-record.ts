@@ -61,8 +61,8 @@ export function currentVersion(record: StateRecord | undefined): VersionRecord |
 }
 
 /** The version that the write of this id made, when it is known to have landed. */
-export function landed(record: StateRecord | undefined, id: string): VersionRecord | undefined {
-  return record?.versions.findLast((version) => version.id === id)
+export function landed(record: StateRecord, id: string): VersionRecord | undefined {
+  return record.versions.findLast((version) => version.id === id)
 }
 
 /** Where the content of a version is, and what of it is stored. */

@@ -33,5 +33,26 @@ if (socket === "") {
         hint: expect.stringContaining("without versions"),
       })
     })
+
+    test("is noticed by the first write when it gets them later, which says that it was made, and by all others before they write", async () => {
+      const { bucket, open } = await storage()
+      const writer = { by: "alice" }
+      await (await open(project)).put("a.json", bytes("one"), { base: "absent", writer })
+      await bucket.enableVersioning()
+      const put = async (text: string) => (await open(project)).put("a.json", bytes(text), { base: "current", writer })
+      await expect(put("two")).rejects.toMatchObject({
+        code: "store-unsafe",
+        message: expect.stringMatching(/in a bucket with versions; this write was made all the same$/),
+      })
+      const versions = async () => (await (await open(project)).history("a.json"))?.map(({ version }) => version)
+      expect(await versions()).toEqual([2, 1])
+      for (const text of ["three", "four"]) {
+        await expect(put(text)).rejects.toMatchObject({
+          code: "store-unsafe",
+          message: expect.stringMatching(/in a bucket with versions$/),
+        })
+      }
+      expect(await versions()).toEqual([2, 1])
+    })
   })
 }

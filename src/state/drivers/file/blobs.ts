@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import { open, readdir, rename, stat } from "node:fs/promises"
 import { join } from "node:path"
+import { hashed, type Digest } from "../../content.ts"
 import { storeDamaged } from "../../failures.ts"
 import type { ObjectStore } from "../../objects.ts"
 import type { StoreFolder } from "./folder.ts"
@@ -18,39 +19,26 @@ export function fileBlobs({
 }): Pick<ObjectStore, "writeBlob" | "readBlob" | "blobs" | "removeBlob"> {
   const pathOf = (key: string, ...rest: readonly string[]): string => join(folder.root, ...key.split("/"), ...rest)
 
-  const stream = async ({
-    path,
-    content,
-  }: {
-    readonly path: string
-    readonly content: AsyncIterable<Uint8Array>
-  }): Promise<{ size: number; sha256: string }> => {
-    const hash = createHash("sha256")
-    let size = 0
+  const write = async (path: string, content: AsyncIterable<Uint8Array>): Promise<Digest> => {
+    const passing = hashed(content)
     const handle = await step({ name: "open blob", path }, () => open(path, "w", 0o600))
-    if (handle === undefined) throw new Error("open gave nothing")
     try {
-      for await (const chunk of content) {
-        hash.update(chunk)
-        size += chunk.byteLength
-        await step({ name: "write blob", path }, () => handle.writeFile(chunk))
-      }
+      for await (const chunk of passing.content) await step({ name: "write blob", path }, () => handle.writeFile(chunk))
       await step({ name: "sync blob", path }, () => handle.sync())
     } finally {
       await handle.close()
     }
-    return { size, sha256: hash.digest("hex") }
+    return passing.digest()
   }
 
   async function* read(path: string): AsyncGenerator<Uint8Array> {
     const handle = await step({ name: "open blob", path }, () => open(path, "r"))
-    if (handle === undefined) return
     try {
       for (;;) {
         const buffer = Buffer.allocUnsafeSlow(chunkSize)
-        const bytes = (await step({ name: "read blob", path }, () => handle.read(buffer, 0, chunkSize)))?.bytesRead ?? 0
-        if (bytes === 0) return
-        yield buffer.subarray(0, bytes)
+        const { bytesRead } = await step({ name: "read blob", path }, () => handle.read(buffer, 0, chunkSize))
+        if (bytesRead === 0) return
+        yield buffer.subarray(0, bytesRead)
       }
     } finally {
       await handle.close()
@@ -65,7 +53,7 @@ export function fileBlobs({
       await folder.makeFolder(path)
       const temporary = folder.temporary()
       try {
-        const { size, sha256 } = await stream({ path: temporary, content })
+        const { size, sha256 } = await write(temporary, content)
         const name = `${stem}-${sha256}-${randomBytes(6).toString("hex")}`
         await step({ name: "rename blob", path: temporary }, () => rename(temporary, join(path, name)))
         await folder.settle(path)

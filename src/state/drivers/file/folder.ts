@@ -120,7 +120,7 @@ export function storeFolder({
           await handle.close()
         }
       })
-      return { path, written: Math.floor(written ?? 0) }
+      return { path, written: Math.floor(written) }
     } catch (error) {
       await discard(path)
       throw error
@@ -154,8 +154,7 @@ export function storeFolder({
 
   const clean = async (): Promise<void> => {
     const time = await now()
-    for (const entry of (await step({ name: "list temporaries", path: temporaries }, () => readdir(temporaries))) ??
-      []) {
+    for (const entry of await step({ name: "list temporaries", path: temporaries }, () => readdir(temporaries))) {
       const path = join(temporaries, entry)
       const found = await step({ name: "stat temporary", path, expect: ["ENOENT"] }, () => stat(path))
       if (found !== undefined && found.mtimeMs + leftoverAge < time) await discard(path)

@@ -100,7 +100,7 @@ export function fileRecords({
       const { path: temporary } = await folder.writeTemporary(wrap({ id, parent, text }))
       await step({ name: "link record", path: target, expect: ["EEXIST"] }, () => link(temporary, target))
       // NFS may repeat a link that had succeeded and answer EEXIST, so the number of names decides (see open(2)).
-      const linked = (await step({ name: "stat temporary", path: temporary }, () => stat(temporary)))?.nlink === 2
+      const linked = (await step({ name: "stat temporary", path: temporary }, () => stat(temporary))).nlink === 2
       if (linked) await folder.settle(path)
       await folder.discard(temporary)
       if (!linked) return undefined

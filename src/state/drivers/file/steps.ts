@@ -11,14 +11,22 @@ export type Step = {
 }
 
 /** Runs one file operation: again after a passing failure, and with an error that a person can act on. */
-export type RunStep = <T>(step: Step, act: () => Promise<T>) => Promise<T | undefined>
+export interface RunStep {
+  <T>(step: Step & { readonly expect: readonly string[] }, act: () => Promise<T>): Promise<T | undefined>
+  <T>(step: Step, act: () => Promise<T>): Promise<T>
+}
 
 const passing = new Set(["EINTR", "EAGAIN", "ESTALE", "EBUSY"])
 const mostAttempts = 6
 
 /** The one way in which the file driver touches the disk. */
 export function fileSteps(onStep?: OnStep): RunStep {
-  return async (step, act) => {
+  async function run<T>(
+    step: Step & { readonly expect: readonly string[] },
+    act: () => Promise<T>,
+  ): Promise<T | undefined>
+  async function run<T>(step: Step, act: () => Promise<T>): Promise<T>
+  async function run<T>(step: Step, act: () => Promise<T>): Promise<T | undefined> {
     const { name, path, expect = [] } = step
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -38,6 +46,7 @@ export function fileSteps(onStep?: OnStep): RunStep {
       }
     }
   }
+  return run
 }
 
 function codeOf(error: unknown): string {

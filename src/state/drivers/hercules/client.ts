@@ -77,7 +77,7 @@ export function herculesClient({
     const refusal = await readRefusal(response, secret)
     const failure = call.onRefusal?.(refusal) ?? refused({ where, refusal })
     if (!mayRecover(status)) throw failure
-    return { again: failure, retryAfter: retryAfter(headers["retry-after"]) }
+    return { again: failure, retryAfter: retryAfter({ after: headers["retry-after"], date: headers.date }) }
   }
 
   const retry = async <T>(attempt: () => Promise<Outcome<T>>): Promise<T> => {

@@ -54,8 +54,9 @@ export async function download(requests: S3Requests, key: string): Promise<Async
       if (from === length) return
       if (!(await pace.another(failure))) throw requests.error(failure, step)
       const next = await open(from)
-      if (next?.etag !== etag) throw storeDamaged({ where, what: "was replaced while it was read" })
-      answer = next?.body ?? answer
+      if (next === undefined || next.etag !== etag)
+        throw storeDamaged({ where, what: "was replaced while it was read" })
+      answer = next.body
     }
   }
 }

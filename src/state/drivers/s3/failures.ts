@@ -40,7 +40,7 @@ export function failureOf(thrown: unknown): Failure {
     status,
     requestId: textOf(metadata["requestId"]),
     region: textOf(error["Region"]) ?? textOf(headers["x-amz-bucket-region"]),
-    retryAfter: retryAfter(textOf(headers["retry-after"])),
+    retryAfter: retryAfter({ after: textOf(headers["retry-after"]), date: textOf(headers["date"]) }),
     cause: thrown,
   }
 }

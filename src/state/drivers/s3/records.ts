@@ -34,11 +34,14 @@ export function s3Records({
   readonly marker: StoreMarker
 }): Pick<ObjectStore, "read" | "swap" | "children"> {
   const { bucket: Bucket, prefix } = requests.place
+  // A bucket may get versions at any time, and then what was found out about it holds no longer.
+  let hasVersions = false
 
   const findOnce = async (key: string): Promise<Found | undefined> => {
     const Key = prefix + key
     const found = await requests.find({ name: "get record", key }, async ({ sdk, client }, abortSignal) => {
-      const { ETag, Body } = await client.send(new sdk.GetObjectCommand({ Bucket, Key }), { abortSignal })
+      const { ETag, Body, VersionId } = await client.send(new sdk.GetObjectCommand({ Bucket, Key }), { abortSignal })
+      hasVersions ||= VersionId !== undefined
       return { etag: unquoted(ETag), body: (await Body?.transformToString()) ?? "" }
     })
     if (found === undefined) return undefined
@@ -65,6 +68,7 @@ export function s3Records({
     async swap(key, { text, expected }) {
       const before = expected === "absent" ? undefined : parseTag(expected)
       if (before === undefined) await marker.assertSafe()
+      else if (hasVersions) await marker.assertVersionsSafe()
       else marker.assertNotUnsafe()
       const writer = newWriter()
       const writers = withWriter(writer, before)
@@ -77,7 +81,7 @@ export function s3Records({
           client.send(new sdk.PutObjectCommand({ Bucket, Key: prefix + key, Body, ...condition }), { abortSignal }),
         )
         const { ETag, VersionId } = "answer" in outcome ? outcome.answer : {}
-        if (VersionId !== undefined) await marker.assertVersionsSafe()
+        if (VersionId !== undefined) await marker.assertVersionsSafe().catch(landed)
         if (ETag !== undefined) return tagOf({ writers, etag: unquoted(ETag) })
         const failure = "failure" in outcome ? outcome.failure : unusable("no ETag")
         if (isRefusal(failure)) throw requests.error(failure, step)
@@ -106,6 +110,13 @@ export function s3Records({
       return segments
     },
   }
+}
+
+// The first write into a bucket that has versions since is the one that shows it.
+function landed(error: unknown): never {
+  if (!(error instanceof AlcidesError)) throw error
+  const { code, message, hint, exit, cause } = error
+  throw new AlcidesError({ code, message: `${message}; this write was made all the same`, hint, exit, cause })
 }
 
 function isDamage(error: unknown): boolean {
