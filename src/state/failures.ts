@@ -38,6 +38,21 @@ export function formatTooNew({ where, format }: { readonly where: string; readon
   })
 }
 
+/** Something in the store has fields that only a later version of Alcides can have written. */
+export function fieldUnknown({
+  where,
+  fields,
+}: {
+  readonly where: string
+  readonly fields: readonly string[]
+}): AlcidesError {
+  return usageError({
+    code: "store-format-unknown",
+    message: `${where} was written by a newer Alcides: it has ${fields.map((field) => JSON.stringify(field)).join(", ")}, which this one does not know`,
+    hint: "use the version of Alcides that the others use with this store",
+  })
+}
+
 /** Who holds it, where, why, since when and until when, on one line. */
 export function describeLease({ holder, description, acquired, expires }: Lease): string {
   const { by, host, runUrl } = holder

@@ -70,3 +70,8 @@ export function lockedState(lock: string): string | undefined {
 }
 
 const stateLockPrefix = "alcides.state."
+
+/** A version as written; `undefined` for what is none. They count 1, 2, 3 … */
+export function parseVersion(text: string): number | undefined {
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined
+}

@@ -224,9 +224,9 @@ describe("lock run", () => {
     const inside = { ...env, ALCIDES_LOCK_LEASE_ID: next.stdout.trim() }
     const put = ["state", "put", "--name", "a.json", "--file", "-"]
     expect((await runCli(put, { env: inside, cwd: folder, input: "fresh" })).exit).toBe(0)
-    // The program itself was not paused: its write is refused as well.
+    // The program itself was not paused: its write is refused as well, and what it wrote is kept.
     await writeFile(inFolder("go"), "")
-    expect(await appears(inFolder("refused"))).toBe("6")
+    expect(await appears(inFolder("refused"))).toBe("7")
     child.kill("SIGCONT")
     const { exit, stderr } = await ended
     expect(exit).toBe(4)

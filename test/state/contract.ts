@@ -148,9 +148,9 @@ export function testStateStore(
       expect(await read(store, "a.json", 2)).toBe("two")
       await expect(store.rollback("a.json", { to: 9, writer })).rejects.toMatchObject({
         code: "state-version-absent",
-        exit: 2,
+        exit: 1,
       })
-      await expect(store.rollback("b.json", { to: 1, writer })).rejects.toMatchObject({ code: "state-absent", exit: 2 })
+      await expect(store.rollback("b.json", { to: 1, writer })).rejects.toMatchObject({ code: "state-absent", exit: 1 })
     })
 
     test.skipIf(!has("delete"))(

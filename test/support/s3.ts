@@ -45,13 +45,24 @@ export interface Bucket {
   enableVersioning(): Promise<void>
   /** Lets the server's guest do this, and nothing else: `s3:GetObject`, `s3:ListBucket` … */
   allowGuest(actions: readonly string[]): Promise<void>
+  /** Exactly these statements, for the guest. */
+  allowGuestOnly(statements: readonly Statement[]): Promise<void>
 }
+
+/** What a policy allows; as AWS writes it. */
+export type Statement = { readonly Action: readonly string[]; readonly Resource: string }
 
 /** Makes an empty bucket. It goes when the server does. */
 export async function freshBucket(server: S3Server): Promise<Bucket> {
   const name = `test-${randomUUID()}`
   const client = s3Client(server)
   await client.send(new CreateBucketCommand({ Bucket: name }))
+  const allowGuestOnly = async (statements: readonly Statement[]): Promise<void> => {
+    const Principal = { AWS: [`arn:aws:iam:::user/${server.guest.name}`] }
+    const Statement = statements.map((statement) => ({ Effect: "Allow", Principal, ...statement }))
+    const Policy = JSON.stringify({ Version: "2012-10-17", Statement })
+    await client.send(new PutBucketPolicyCommand({ Bucket: name, Policy }))
+  }
   return {
     name,
     server,
@@ -79,16 +90,9 @@ export async function freshBucket(server: S3Server): Promise<Bucket> {
       const configuration = { Bucket: name, VersioningConfiguration: { Status: "Enabled" } } as const
       await client.send(new PutBucketVersioningCommand(configuration))
     },
-    async allowGuest(actions) {
-      const statement = {
-        Effect: "Allow",
-        Principal: { AWS: [`arn:aws:iam:::user/${server.guest.name}`] },
-        Action: actions,
-        Resource: [`arn:aws:s3:::${name}`, `arn:aws:s3:::${name}/*`],
-      }
-      const policy = JSON.stringify({ Version: "2012-10-17", Statement: [statement] })
-      await client.send(new PutBucketPolicyCommand({ Bucket: name, Policy: policy }))
-    },
+    allowGuestOnly,
+    allowGuest: (Action) =>
+      allowGuestOnly([`arn:aws:s3:::${name}`, `arn:aws:s3:::${name}/*`].map((Resource) => ({ Action, Resource }))),
   }
 }
 

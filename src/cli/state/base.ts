@@ -1,4 +1,5 @@
 import { usageError } from "../../errors.ts"
+import { parseVersion } from "../../state/names.ts"
 import type { StateStore } from "../../state/store.ts"
 
 /** The version that a write must follow. */
@@ -7,7 +8,8 @@ export type KnownBase = number | "absent"
 /** `--on-top-of` as typed. Throws `version-invalid`. */
 export function baseArgument(text: string): KnownBase {
   if (text === "absent") return "absent"
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  const version = parseVersion(text)
+  if (version !== undefined) return version
   throw usageError({
     code: "version-invalid",
     message: `--on-top-of: ${JSON.stringify(text)} is no version`,

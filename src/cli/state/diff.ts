@@ -1,5 +1,5 @@
 import { Command } from "@commander-js/extra-typings"
-import { usageError } from "../../errors.ts"
+import { AlcidesError } from "../../errors.ts"
 import { assertStateName } from "../../state/names.ts"
 import type { StateStore, StateVersion } from "../../state/store.ts"
 import { hasColor, paint, type Color } from "../color.ts"
@@ -75,7 +75,7 @@ async function chooseVersions(
   if (from !== undefined) return { from, to: newest.version }
   const previous = versions.find(({ version, deleted }) => version < newest.version && deleted !== true)
   if (previous !== undefined) return { from: previous.version, to: newest.version }
-  throw usageError({
+  throw new AlcidesError({
     code: "state-version-absent",
     message: `state file ${name} has one version with content, ${newest.version}: there is nothing to compare it with`,
     hint: `see \`alcides state history --name ${name}\``,

@@ -9,6 +9,13 @@ export function isStoreFailure(error: unknown): error is AlcidesError {
   return error instanceof AlcidesError && error.code.startsWith("store-") && error.exit !== Exit.usage
 }
 
+const cutShort = new Set(["lease-lost", "state-write-too-long"])
+
+/** Whether a write that had begun ended for no fault of whoever typed it, so that what was to be written must not be lost. */
+export function isCutShort(error: unknown): boolean {
+  return isStoreFailure(error) || !(error instanceof AlcidesError) || cutShort.has(error.code)
+}
+
 /** Keeps what could not be put for `alcides state recover`, and returns the failure that says so. Throws `state-not-kept`. */
 export async function keepInput(
   io: Io,
@@ -29,7 +36,7 @@ export async function keepInput(
     readonly writer: Promise<Writer>
     readonly message: string | undefined
     readonly inClear: boolean
-    readonly error: AlcidesError
+    readonly error: unknown
   },
 ): Promise<AlcidesError> {
   const { keepFile, keptHome } = await import("../../state/kept.ts")
@@ -49,7 +56,7 @@ export async function keepInput(
   return new AlcidesError({
     code: "state-not-put",
     message: `state file ${name} could not be put (${messageOf(error)}); it is kept in ${kept}`,
-    hint: `when the store works again: alcides state recover --file ${kept}`,
+    hint: `${isStoreFailure(error) ? "when the store works again: " : ""}alcides state recover --file ${kept}`,
     exit: Exit.stateAtRisk,
     cause: error,
   })

@@ -1,5 +1,6 @@
 import { Option } from "@commander-js/extra-typings"
 import { usageError } from "../../errors.ts"
+import { parseVersion } from "../../state/names.ts"
 
 /** `--name`, which every command on one state file needs. */
 export const nameOption = () =>
@@ -22,7 +23,8 @@ export function fileArgument(text: string): string {
 
 /** A version as typed. Throws `version-invalid`. */
 export function versionArgument(text: string): number {
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  const version = parseVersion(text)
+  if (version !== undefined) return version
   throw usageError({
     code: "version-invalid",
     message: `${JSON.stringify(text)} is no version`,

@@ -9,7 +9,7 @@ import { openProjectStore, recipientOption, storeOption } from "../store-options
 import { currentWriter } from "../writer.ts"
 import { baseArgument, currentBase } from "./base.ts"
 import { openInput } from "./input.ts"
-import { isStoreFailure, keepInput } from "./keep-input.ts"
+import { isCutShort, isStoreFailure, keepInput } from "./keep-input.ts"
 import { fileArgument, messageOption, nameOption, noWaitOption } from "./options.ts"
 import { tellWritten, writeVersion } from "./write.ts"
 
@@ -68,7 +68,7 @@ export const putCommand = (io: Io) =>
         )
         tellWritten(io, { name, version, json })
       } catch (error) {
-        if (!isStoreFailure(error)) throw error
+        if (!isCutShort(error)) throw error
         throw await keepInput(io, { store, name, input, base, writer, message, inClear: inClear === true, error })
       } finally {
         await input.close()

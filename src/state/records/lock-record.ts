@@ -11,13 +11,13 @@ const waiterRefresh = 5_000
 const text = z.string()
 
 const leaseSchema = () =>
-  z.object({
+  z.strictObject({
     id: text,
     exclusive: z.boolean(),
     description: text,
     holder: z.extend(writerSchema, {
       host: z.optional(text),
-      process: z.optional(z.object({ pid: z.int(), started: text, machine: text })),
+      process: z.optional(z.strictObject({ pid: z.int(), started: text, machine: text })),
     }),
     parent: z.optional(text),
     token: z.int(),
@@ -26,21 +26,21 @@ const leaseSchema = () =>
     idempotencyKey: text,
   })
 
-const waiterSchema = () => z.object({ idempotencyKey: text, exclusive: z.boolean(), seen: text })
+const waiterSchema = () => z.strictObject({ idempotencyKey: text, exclusive: z.boolean(), seen: text })
 
 /**
  * One lock: who holds it, who waits in which order, and the last fencing token given. Made when the first lock is read: each part of
  * a schema takes as long to make as reading a small file, and many commands lock nothing.
  */
 export const lockRecordSchema = z.lazy(() =>
-  z.object({
+  z.strictObject({
     format: z.literal(1),
     project: text,
     lock: text,
     token: z.int(),
     leases: z.array(leaseSchema()),
     queue: z.array(waiterSchema()),
-    broken: z.optional(z.object({ by: text, at: text, reason: z.optional(text) })),
+    broken: z.optional(z.strictObject({ by: text, at: text, reason: z.optional(text) })),
   }),
 )
 

@@ -1,6 +1,6 @@
 import * as z from "zod/mini"
 import { AlcidesError } from "../../errors.ts"
-import { formatTooNew, storeDamaged } from "../failures.ts"
+import { fieldUnknown, formatTooNew, storeDamaged } from "../failures.ts"
 import type { ObjectStore, StoredRecord } from "../objects.ts"
 
 const mostAttempts = 60
@@ -24,6 +24,8 @@ export function parseRecord<T extends z.ZodMiniType>({
   const record = z.safeParse(schema, json, { jitless: true })
   if (!record.success) {
     const [issue] = record.error.issues
+    // To read it without would be to write it back without.
+    if (issue?.code === "unrecognized_keys") throw fieldUnknown({ where, fields: issue.keys })
     throw storeDamaged({
       where,
       what: `does not have the shape of a record (at ${issue?.path.join(".") || "its root"}: ${issue?.message ?? ""})`,

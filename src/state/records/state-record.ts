@@ -1,5 +1,5 @@
 import * as z from "zod/mini"
-import { AlcidesError, usageError } from "../../errors.ts"
+import { AlcidesError } from "../../errors.ts"
 import { leaseLost } from "../failures.ts"
 import { stateLock } from "../names.ts"
 import type { Base, Lease, Pin, StateVersion, Writer } from "../store.ts"
@@ -8,9 +8,9 @@ const text = z.string()
 const words = z.optional(text)
 const count = z.int()
 
-export const writerSchema = z.object({ by: text, rev: words, runUrl: words })
+export const writerSchema = z.strictObject({ by: text, rev: words, runUrl: words })
 
-const versionSchema = z.object({
+const versionSchema = z.strictObject({
   version: count.check(z.positive()),
   /** Made anew for each write, so that a writer recognises its own. */
   id: text,
@@ -21,17 +21,17 @@ const versionSchema = z.object({
   blob: words,
   writer: writerSchema,
   message: words,
-  encrypted: z.optional(z.object({ recipients: z.array(text) })),
-  pinned: z.optional(z.object({ by: text, at: text, reason: words })),
+  encrypted: z.optional(z.strictObject({ recipients: z.array(text) })),
+  pinned: z.optional(z.strictObject({ by: text, at: text, reason: words })),
   rollbackOf: z.optional(count),
 })
 
 /** The head record of one state file: all its versions, oldest first; the last one is current. */
-export const stateRecordSchema = z.object({
+export const stateRecordSchema = z.strictObject({
   format: z.literal(1),
   name: text,
   /** The highest fencing token that has touched this file, for each lock; `free`: the holder is known to be gone. */
-  fences: z.array(z.object({ lock: text, token: count, free: z.optional(z.boolean()) })),
+  fences: z.array(z.strictObject({ lock: text, token: count, free: z.optional(z.boolean()) })),
   versions: z.array(versionSchema),
 })
 
@@ -197,7 +197,7 @@ function conflict({ record, base }: { readonly record: StateRecord; readonly bas
 
 /** There is no such state file now. */
 export function stateAbsent(name: string): AlcidesError {
-  return usageError({
+  return new AlcidesError({
     code: "state-absent",
     message: `there is no state file ${JSON.stringify(name)}`,
     hint: "`alcides state list` shows the names, `alcides state history` what was deleted",
@@ -208,7 +208,7 @@ export function stateAbsent(name: string): AlcidesError {
 export function versionAbsent(record: StateRecord, version: number): AlcidesError {
   const kept = record.versions.filter(({ blob }) => blob !== undefined).map(({ version }) => version)
   const name = JSON.stringify(record.name)
-  return usageError({
+  return new AlcidesError({
     code: "state-version-absent",
     message: isPruned(record.versions, version)
       ? `version ${version} of ${name} was pruned`

@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises"
 import { AlcidesError } from "../../errors.ts"
 import { extensionHeaders, type ApiStateVersion, type ProjectState } from "../hercules/api.ts"
 import { inParallel } from "../in-parallel.ts"
+import { parseVersion } from "../names.ts"
 import type { Base, LeaseId, Project, StateRead, StateStore, StateVersion } from "../store.ts"
 import { fullAccount, userOf } from "./accounts.ts"
 import { answerDone, answerJson, Refusal } from "./answers.ts"
@@ -106,18 +107,18 @@ function absent(name: string, version: number | undefined): Refusal {
 function versionOf(query: Call["query"]): { readonly version?: number } {
   const text = query.get("version")
   if (text === null) return {}
-  if (!/^[1-9]\d{0,14}$/.test(text))
-    throw new Refusal(400, `${JSON.stringify(text)} is no version: they count 1, 2, 3 …`)
-  return { version: Number(text) }
+  const version = parseVersion(text)
+  if (version === undefined) throw new Refusal(400, `${JSON.stringify(text)} is no version: they count 1, 2, 3 …`)
+  return { version }
 }
 
 function baseOf({ headers }: Call["request"]): Base {
   const text = headers[extensionHeaders.base]
   if (text === undefined) return "current"
   if (text === "absent") return "absent"
-  if (typeof text !== "string" || !/^[1-9]\d{0,14}$/.test(text))
-    throw new Refusal(400, `${extensionHeaders.base} must be a version or \`absent\``)
-  return Number(text)
+  const version = typeof text === "string" ? parseVersion(text) : undefined
+  if (version === undefined) throw new Refusal(400, `${extensionHeaders.base} must be a version or \`absent\``)
+  return version
 }
 
 function leaseOf({ headers }: Call["request"]): { readonly lease?: LeaseId } {

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { copyFile, mkdir, readFile, readdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { PassThrough } from "node:stream"
@@ -74,6 +75,18 @@ describe("a state put that the store cannot take", () => {
       message: "a second machine",
       why: expect.stringMatching(/^store-/),
     })
+  })
+
+  it("keeps the input when the lease around the command is lost: whoever wrote it may not be able to do it again", async () => {
+    await put("1")
+    const lost = { ...env, ALCIDES_LOCK_LEASE_ID: randomUUID() }
+    const { exit, stderr } = await state(["put", "--name", name, "--file", "-", "--json"], { env: lost, input: "2" })
+    expect(exit).toBe(7)
+    const { error } = JSON.parse(stderr)
+    expect(error).toMatchObject({ code: "state-not-put", hint: expect.stringMatching(/^alcides state recover --file/) })
+    expect(await get()).toBe("1")
+    expect((await state(["recover", "--file", keptIn(`${error.message}\n`)])).exit).toBe(0)
+    expect(await get()).toBe("2")
   })
 
   it("keeps what a file held as well: a CI's folders vanish", async () => {

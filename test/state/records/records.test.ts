@@ -6,7 +6,7 @@ import { project } from "../contract.ts"
 import { bytes } from "../support/content.ts"
 import { memoryObjects } from "../support/memory.ts"
 
-const schema = z.object({ format: z.literal(1), name: z.string() })
+const schema = z.strictObject({ format: z.literal(1), name: z.string() })
 const parse = (text: string) => parseRecord({ text, schema, where: "store/key" })
 const writer = { by: "alice" }
 
@@ -15,6 +15,12 @@ test.each([
     '{"format":2,"name":"a","more":[]}',
     "store-format-unknown",
     "store/key was written by a newer Alcides (format 2; this one reads format 1)",
+    2,
+  ],
+  [
+    '{"format":1,"name":"a","until":"x","why":"y"}',
+    "store-format-unknown",
+    'store/key was written by a newer Alcides: it has "until", "why", which this one does not know',
     2,
   ],
   ["{", "store-damaged", "the state store is damaged: store/key is no JSON", 1],

@@ -9,7 +9,7 @@ import type { RunStep } from "./steps.ts"
 
 const leftoverAge = 3600_000
 
-const markerSchema = z.object({ format: z.literal(1), id: z.string() })
+const markerSchema = z.strictObject({ format: z.literal(1), id: z.string() })
 
 /** The folder that holds a store: its marker, its temporary files, its durability. */
 export interface StoreFolder {

@@ -99,7 +99,9 @@ export function herculesLocks(server: Server): HerculesLocks {
       // The server is not known to refuse a parent that is over.
       if (request.parent !== undefined) await update(request.parent, undefined)
       asked.set(request.idempotencyKey, request)
-      return ask(request)
+      const answer = await ask(request)
+      if (answer.outcome === "acquired") asked.delete(request.idempotencyKey)
+      return answer
     },
 
     async withdraw(lock, idempotencyKey) {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http"
 import { digestOf } from "../../content.ts"
 import { leaseLost } from "../../failures.ts"
 import { extensionHeaders } from "../../hercules/api.ts"
+import { parseVersion } from "../../names.ts"
 import * as rules from "../../records/state-record.ts"
 import type { VersionRecord } from "../../records/state-record.ts"
 import type { Base, LeaseId, StateVersion, Writer } from "../../store.ts"
@@ -171,5 +172,5 @@ async function upload({ client, path, guard, spooled, base, landed }: Upload): P
 /** The version that an answer is about, from a server that tells it. */
 export function toldVersion({ headers }: Pick<IncomingMessage, "headers">): number | undefined {
   const told = headers[extensionHeaders.version]
-  return typeof told === "string" && /^[1-9]\d{0,14}$/.test(told) ? Number(told) : undefined
+  return typeof told === "string" ? parseVersion(told) : undefined
 }

@@ -9,10 +9,10 @@ import { isAws } from "./url.ts"
 
 const key = "alcides-store.json"
 
-const markerSchema = z.object({
+const markerSchema = z.strictObject({
   format: z.literal(1),
   id: z.string(),
-  probe: z.object({ unsafe: z.optional(z.string()), quoted: z.boolean(), versioned: z.boolean() }),
+  probe: z.strictObject({ unsafe: z.optional(z.string()), quoted: z.boolean(), versioned: z.boolean() }),
 })
 
 /** The object that makes a prefix a store, and remembers what was found out about its server. */
