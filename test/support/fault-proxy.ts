@@ -39,7 +39,13 @@ export type Fault =
   /** The answer's Date is so many milliseconds off. */
   | { readonly kind: "date"; readonly ms: number }
 
-export type ProxiedRequest = { readonly method: string; readonly path: string; readonly query: string }
+export type ProxiedRequest = {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  /** The names of its headers. */
+  readonly headers: readonly string[]
+}
 
 export interface FaultProxy {
   readonly endpoint: string
@@ -56,7 +62,12 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   let faultOf: (request: ProxiedRequest) => Fault | undefined = () => undefined
   const server = createServer((request, response) => {
     const { pathname, search } = new URL(request.url ?? "/", target)
-    const seen = { method: request.method ?? "", path: decodeURIComponent(pathname), query: search }
+    const seen = {
+      method: request.method ?? "",
+      path: decodeURIComponent(pathname),
+      query: search,
+      headers: Object.keys(request.headers),
+    }
     requests.push(seen)
     // Whoever gives up waiting breaks the connection, which is no fault of the proxy's.
     pass({ target, request, response, fault: faultOf(seen) }).catch(() => response.destroy())

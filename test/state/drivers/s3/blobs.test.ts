@@ -181,3 +181,17 @@ test("uploads that nobody completed are taken back when they are old, below the 
     new AbortMultipartUploadCommand({ Bucket: bucket.name, Key: beside.Key, UploadId: beside.UploadId }),
   )
 })
+
+test("servers that are not AWS are sent no checksums but the one that all know, unless the URL says otherwise", async () => {
+  const { open, proxy } = await fresh()
+  const sentWith = async (more: string): Promise<readonly string[]> => {
+    const store = open(more)
+    const before = proxy.requests.length
+    for (const size of [10, 9 * mebibyte]) await store.writeBlob("blobs", { stem: "1", content: content(size) })
+    await store.swap(`record${more}`, { text: "{}", expected: "absent" })
+    const names = proxy.requests.slice(before).flatMap(({ headers }) => headers)
+    return [...new Set(names)].filter((name) => /checksum|trailer/.test(name))
+  }
+  expect(await sentWith("")).toEqual([])
+  expect(await sentWith("&checksums=supported")).not.toEqual([])
+})
