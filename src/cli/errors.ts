@@ -26,7 +26,7 @@ export function failureOf(error: unknown, command = "alcides"): Failure {
     code: "internal",
     message: `internal error: ${messageOf(error)}`,
     hint: "this is a bug in Alcides; please report it with the lines above",
-    ...(error instanceof Error && error.stack !== undefined && { detail: error.stack }),
+    ...(error instanceof Error && typeof error.stack === "string" && { detail: error.stack }),
     exit: Exit.failed,
   }
 }

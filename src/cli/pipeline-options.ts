@@ -37,10 +37,21 @@ type PipelineFlags = {
 }
 
 /** The options of `pipelineCommand`, as `prepare` takes them. */
-export function prepareOptions({ env, cwd, redactor }: Io, flags: PipelineFlags): PrepareOptions {
+export function prepareOptions({ env, cwd, redactor, signal }: Io, flags: PipelineFlags): PrepareOptions {
   const { ref, branch, tag, rev, ...rest } = flags
   const { file, onSchedule, secrets, project, store } = rest
-  return { env, cwd, refs: { ref, branch, tag, rev }, file, onSchedule, secrets, project, store, mask: redactor.add }
+  return {
+    env,
+    cwd,
+    refs: { ref, branch, tag, rev },
+    file,
+    onSchedule,
+    secrets,
+    project,
+    store,
+    mask: redactor.add,
+    signal,
+  }
 }
 
 /** The log of a command about the pipeline, on standard error, with every secret masked. */

@@ -10,7 +10,8 @@ export function formatPlan(io: Io, plan: Plan): string {
   const p: Painter = (text, wanted) => (color ? paint(text, wanted) : text)
   const { repo, origin, effects, builds, schedules } = plan
   const running = effects.filter(
-    ({ runs, fails, superseded }) => runs && fails === undefined && superseded === undefined,
+    ({ runs, fails, superseded, skipped }) =>
+      runs && fails === undefined && superseded === undefined && skipped === undefined,
   ).length
   const lines = [
     `${p(plan.project, "bold")}`,
@@ -33,7 +34,7 @@ export function formatPlan(io: Io, plan: Plan): string {
 }
 
 function formatEffect(
-  { id, name, runs, because, fails, superseded, builds, secrets, state, locks, after }: PlannedEffect,
+  { id, name, runs, because, fails, superseded, skipped, builds, secrets, state, locks, after }: PlannedEffect,
   p: Painter,
 ): string[] {
   const outcome = !runs
@@ -42,11 +43,14 @@ function formatEffect(
       ? p("would fail", "red")
       : superseded !== undefined
         ? p("would be superseded", "yellow")
-        : p("runs", "green")
+        : skipped !== undefined
+          ? p("would be skipped", "yellow")
+          : p("runs", "green")
   return [
     `${p(id, "bold")}${name === id ? "" : ` (${name})`}: ${outcome}`,
     field("because", because),
     ...(superseded === undefined ? [] : [field("newer", p(superseded, "yellow"))]),
+    ...(skipped === undefined ? [] : [field("skipped", p(skipped, "yellow"))]),
     ...(runs && fails !== undefined ? [field("fails", p(fails, "red"))] : []),
     ...list("builds", builds),
     ...list(

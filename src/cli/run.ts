@@ -91,6 +91,8 @@ export async function runPipelineCommand(io: Io, flags: RunFlags): Promise<void>
     if (errors.length === 0 && exit !== Exit.done && report.ended !== undefined) errors.push(report.ended)
     for (const error of errors) io.stderr.write(`${redactor.redact(formatFailure(failureOf(error)))}\n`)
     io.stdout.write(redactor.redact(formatReport(io, report)))
+    if (report.effects.some(({ status }) => status === "superseded"))
+      log.info("to deploy an older commit on purpose: alcides run --allow-older")
   }
   if (flags.report !== undefined) {
     const { writeReport } = await import("./report-html.ts")

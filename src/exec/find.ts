@@ -1,5 +1,5 @@
 import { accessSync, constants, realpathSync, statSync } from "node:fs"
-import { delimiter, isAbsolute, join } from "node:path"
+import { delimiter, isAbsolute, resolve } from "node:path"
 import { usageError } from "../errors.ts"
 
 /** The absolute path of a program on PATH, or `undefined`. Looks at once: each look takes microseconds, and a thread's turn for each many times that. */
@@ -10,7 +10,7 @@ export function findProgram(program: string, path: string | undefined): string |
       : (path ?? "")
           .split(delimiter)
           .filter((dir) => dir !== "")
-          .map((dir) => join(dir, program))
+          .map((dir) => resolve(dir, program))
   return candidates.find(isExecutable)
 }
 

@@ -1,4 +1,5 @@
-import { commitTime, compareCommits, type GitOptions } from "./git.ts"
+import type { GitOptions } from "./ask-git.ts"
+import { commitTime, compareCommits } from "./git.ts"
 
 /** How two commits stand to each other, as far as a clone knows them. */
 export type Ancestry = Awaited<ReturnType<typeof compareCommits>>

@@ -37,7 +37,7 @@ export function decisionOf(node: object): (() => Decision) | undefined {
 }
 
 function decisionAt({ holds, site }: Noted): Decision {
-  const [place] = placesOf(site.stack ?? "")
+  const [place] = placesOf(site.stack)
   return {
     holds,
     condition: place === undefined ? undefined : firstArgument(place),
@@ -53,16 +53,14 @@ function firstArgument({ file, line, column }: Place): string | undefined {
   const start = rest.indexOf("(") + 1
   if (start === 0) return undefined
   let depth = 0
-  let quote: string | undefined
-  for (let at = start; at < rest.length; at++) {
-    const char = rest.charAt(at)
-    if (quote !== undefined) {
-      if (char === "\\") at++
-      else if (char === quote) quote = undefined
-    } else if (`"'\``.includes(char)) quote = char
-    else if ("([{".includes(char)) depth++
-    else if (")]}".includes(char) && depth-- === 0) return undefined
-    else if (char === "," && depth === 0) return rest.slice(start, at).trim().replaceAll(/\s+/g, " ")
+  let argument = ""
+  // Strings and comments are taken whole: what is in them opens and closes nothing.
+  for (const [token] of rest.slice(start).matchAll(/(["'`])(?:\\.|(?!\1).)*\1|\/\/[^\n]*|\/\*.*?\*\/|./gs)) {
+    if (/^\/[/*]/.test(token)) continue
+    if ("([{".includes(token)) depth++
+    else if (")]}".includes(token) && depth-- === 0) return undefined
+    else if (token === "," && depth === 0) return argument.trim().replaceAll(/\s+/g, " ")
+    argument += token
   }
   return undefined
 }

@@ -1,10 +1,11 @@
 import { resolve } from "node:path"
 import { hostname, userInfo } from "node:os"
-import { usageError } from "../errors.ts"
+import { AlcidesError, usageError } from "../errors.ts"
 import type { Writer } from "../state/store.ts"
 import { commitOf, type Commit } from "./commit.ts"
 import { readCiEnvironment, type CiRun } from "./ci-environment.ts"
-import { readCheckout, resolveCommit, type GitOptions } from "./git.ts"
+import type { GitOptions } from "./ask-git.ts"
+import { readCheckout, resolveCommit, type Checkout } from "./git.ts"
 import { parseRemoteUrl } from "./remote-url.ts"
 import type { Repo } from "../repo.ts"
 
@@ -37,12 +38,14 @@ export type Detected = {
   readonly sequence: CiRun["sequence"]
   /** `undefined` without one. */
   readonly commit: Commit | undefined
+  /** Why git could not be asked about the checkout that is there: what it would have said is missing above. */
+  readonly gitFailure: AlcidesError | undefined
 }
 
 /** The repository context: flags first, then the CI's environment, then git. Throws `ref-flags-conflict`, `ref-invalid` and `rev-invalid`. */
 export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promise<Detected> {
   const flagged = refOfFlags(flags)
-  const [ci, git] = await Promise.all([readCiEnvironment(env), readCheckout({ env, cwd })])
+  const [ci, { git, gitFailure }] = await Promise.all([readCiEnvironment(env), askCheckout({ env, cwd })])
   const remote = git?.remoteUrl == null ? undefined : parseRemoteUrl(git.remoteUrl)
   const named = ci?.owner !== undefined && ci.name !== undefined
   const { site, owner, name } = named ? { site: ci.site ?? ci.ci, owner: ci.owner, name: ci.name } : (remote ?? {})
@@ -85,7 +88,26 @@ export async function detectRepo({ env, cwd, flags = {} }: DetectOptions): Promi
       ...(ci?.runUrl !== undefined && { runUrl: ci.runUrl }),
     },
     sequence: ci?.sequence,
-    commit: rev === null ? undefined : commitOf(rev, { env, cwd: root }),
+    commit: rev === null ? undefined : commitOf(rev, { env, cwd }),
+    gitFailure,
+  }
+}
+
+/** As `detectRepo`, for what must not go by half the facts. Throws also `git-refused`, and `program-not-found` for a checkout without git. */
+export async function detectSurely(options: DetectOptions): Promise<Detected> {
+  const detected = await detectRepo(options)
+  if (detected.gitFailure !== undefined) throw detected.gitFailure
+  return detected
+}
+
+async function askCheckout(
+  where: GitOptions,
+): Promise<{ readonly git?: Checkout | undefined; readonly gitFailure?: AlcidesError }> {
+  try {
+    return { git: await readCheckout(where) }
+  } catch (error) {
+    if (!(error instanceof AlcidesError)) throw error
+    return { gitFailure: error }
   }
 }
 
@@ -98,6 +120,9 @@ function isDefaultBranch({
   if (ref !== null && branch === null) return false
   return branch === null || defaultBranch === null ? "unknown" : branch === defaultBranch
 }
+
+// What git takes for no name; see git-check-ref-format(1).
+const unlikeGit = /[\s~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.$|\/$|\.lock(\/|$)/
 
 function refOfFlags({ ref, branch, tag }: RefFlags): string | undefined {
   const given = [
@@ -115,7 +140,8 @@ function refOfFlags({ ref, branch, tag }: RefFlags): string | undefined {
   const [first] = given
   if (first === undefined) return undefined
   const [flag, full] = first
-  if (!/^refs\/[^/]+\/./.test(full) || /[\s~^:?*[\\]|\.\.|\/$/.test(full)) {
+  const isNamedTwice = flag !== "--ref" && /^refs\/[^/]+\/refs\//.test(full)
+  if (!/^refs\/[^/]+\/[^-]/.test(full) || isNamedTwice || unlikeGit.test(full)) {
     throw usageError({
       code: "ref-invalid",
       message: `${flag}: ${JSON.stringify(flag === "--ref" ? full : full.split("/").slice(2).join("/"))} is no ${flag === "--ref" ? "full ref" : "name"}`,

@@ -1,7 +1,8 @@
-import { existsSync, realpathSync } from "node:fs"
+import { existsSync, realpathSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { AlcidesError } from "../errors.ts"
-import { runProgram } from "../exec.ts"
+import { usageError, type AlcidesError } from "../errors.ts"
+import { askGit, type GitAnswer, type GitOptions } from "./ask-git.ts"
+import { checkoutRoot } from "./find.ts"
 
 export type Checkout = {
   /** The top folder, absolute. */
@@ -16,26 +17,24 @@ export type Checkout = {
   readonly defaultBranch: string | null
 }
 
-export type GitOptions = {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly cwd: string
-}
-
-/** What git says of the checkout around `cwd`; `undefined` outside one, or without git. */
+/**
+ * What git says of the checkout around `cwd`; `undefined` outside one. Throws `program-not-found` without git, and `git-refused` when git
+ * does not let us look at what is there, which is no reason to go on as if there were nothing.
+ */
 export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout | undefined> {
-  const ask = (...args: string[]): Promise<string | undefined> => git(args, { env, cwd })
+  const ask = (...args: string[]): Promise<GitAnswer> => askGit(args, { env, cwd })
   if (!mayBeCheckout({ env, cwd })) return undefined
   const [place, config] = await Promise.all([
     ask("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD"),
     ask("config", "--get-regexp", String.raw`^(remote\..*\.url|branch\..*\.remote)$`),
-  ]).catch(unlessWithoutGit)
-  // Before the first commit, HEAD names a branch that is not there yet, and git refuses to speak of it.
-  const [root, rev, name] = place?.split("\n") ?? (await unborn(ask).catch(unlessWithoutGit))
-  if (root === undefined) return undefined
+  ])
+  const found = place.answer?.split("\n") ?? (await readUnborn(ask, cwd))
+  if (found === undefined) return undefined
+  const [root = "", rev, name] = found
   const head = name === "HEAD" ? undefined : name
-  const remote = chooseRemote({ config: config ?? "", branch: head?.replace(/^refs\/heads\//, "") })
+  const remote = chooseRemote({ config: config.answer ?? "", branch: head?.replace(/^refs\/heads\//, "") })
   const remoteHead =
-    remote === undefined ? undefined : await ask("symbolic-ref", "--quiet", `refs/remotes/${remote.name}/HEAD`)
+    remote === undefined ? undefined : (await ask("symbolic-ref", "--quiet", `refs/remotes/${remote.name}/HEAD`)).answer
   return {
     root,
     ref: head ?? null,
@@ -45,11 +44,33 @@ export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout |
   }
 }
 
-async function unborn(
-  ask: (...args: string[]) => Promise<string | undefined>,
-): Promise<readonly (string | undefined)[]> {
+// Before the first commit, HEAD names a branch that is not there yet, and git refuses to speak of it.
+async function readUnborn(
+  ask: (...args: string[]) => Promise<GitAnswer>,
+  cwd: string,
+): Promise<readonly (string | undefined)[] | undefined> {
   const [root, name] = await Promise.all([ask("rev-parse", "--show-toplevel"), ask("symbolic-ref", "--quiet", "HEAD")])
-  return [root, undefined, name]
+  if (root.answer !== undefined) return [root.answer, undefined, name.answer]
+  // A bare repository; or a folder that is called .git and is none.
+  if (root.refusal.includes("must be run in a work tree")) return undefined
+  if (root.refusal.startsWith("not a git repository") && !hasHead(cwd)) return undefined
+  throw gitRefused({ cwd, refusal: root.refusal })
+}
+
+function hasHead(cwd: string): boolean {
+  const dotGit = join(checkoutRoot(cwd), ".git")
+  // In a worktree or a submodule it is a file that says where the repository is.
+  return existsSync(join(dotGit, "HEAD")) || statSync(dotGit, { throwIfNoEntry: false })?.isFile() === true
+}
+
+function gitRefused({ cwd, refusal }: { readonly cwd: string; readonly refusal: string }): AlcidesError {
+  return usageError({
+    code: "git-refused",
+    message: `git does not let Alcides look at the checkout in ${cwd}: ${refusal}`,
+    hint: refusal.includes("dubious ownership")
+      ? "if you trust its owner: git config --global --add safe.directory FOLDER"
+      : "mend the checkout: `git status` must work in it",
+  })
 }
 
 // Outside a checkout, git need not be started, several times, to say so.
@@ -86,11 +107,6 @@ export function commitTime(rev: string, options: GitOptions): Promise<string | u
   return git(["show", "--no-patch", "--format=%cI", "--end-of-options", rev], options)
 }
 
-function unlessWithoutGit(error: unknown): readonly undefined[] {
-  if (error instanceof AlcidesError && error.code === "program-not-found") return []
-  throw error
-}
-
 function chooseRemote({
   config,
   branch,
@@ -98,7 +114,13 @@ function chooseRemote({
   readonly config: string
   readonly branch: string | undefined
 }): { readonly name: string; readonly url: string } | undefined {
-  const settings = new Map(config.split("\n").map((line) => splitOnce(line, " ")))
+  // Of several URLs of a remote the first is the one that git fetches from.
+  const settings = new Map(
+    config
+      .split("\n")
+      .map((line) => splitOnce(line, " "))
+      .toReversed(),
+  )
   const remotes = [...settings].flatMap(([key, url]) => {
     const name = /^remote\.(.*)\.url$/.exec(key)?.[1]
     return name === undefined ? [] : [{ name, url }]
@@ -114,29 +136,6 @@ function splitOnce(text: string, separator: string): [string, string] {
 }
 
 // `undefined` when git says no: each caller asks a question to which that is an answer.
-async function git(args: readonly string[], { env, cwd }: GitOptions): Promise<string | undefined> {
-  const answers = [0, 1, 128]
-  const kept = new Set([
-    "PATH",
-    "HOME",
-    "XDG_CONFIG_HOME",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_COUNT",
-  ])
-  const clean = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) =>
-      value !== undefined && (kept.has(name) || /^GIT_CONFIG_(KEY|VALUE)_/.test(name)) ? [[name, value]] : [],
-    ),
-  )
-  const result = await runProgram("git", args, {
-    // A clone that fetches what is missing would answer for the network, and ask for passwords.
-    env: { ...clean, LC_ALL: "C", GIT_NO_LAZY_FETCH: "1", GIT_TERMINAL_PROMPT: "0" },
-    cwd,
-    timeout: 60,
-    success: answers,
-    onLine: () => {},
-  })
-  return result.exitCode === 0 ? result.stdout.trim() : undefined
+async function git(args: readonly string[], options: GitOptions): Promise<string | undefined> {
+  return (await askGit(args, options)).answer
 }

@@ -4,7 +4,7 @@ import { basename, dirname, extname, isAbsolute, join, relative } from "node:pat
 import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type * as esbuild from "esbuild"
-import { dirSync } from "tmp-promise"
+import { dirSync, setGracefulCleanup } from "tmp-promise"
 import { AlcidesError, messageOf, usageError } from "../errors.ts"
 import type { Pipeline } from "./pipeline.ts"
 import { placesOf } from "./stack.ts"
@@ -14,6 +14,8 @@ import { placesOf } from "./stack.ts"
  * Throws `pipeline-syntax` and `pipeline-failed` with the user's own line, and `pipeline-no-export`.
  */
 export async function loadPipeline(path: string): Promise<Pipeline> {
+  // The pipeline's own code may end this process, and what fails beside it may end the command before this has loaded.
+  setGracefulCleanup()
   const { name: folder } = dirSync({ prefix: "alcides-pipeline-", unsafeCleanup: true })
   try {
     const outfile = join(folder, `${basename(path, extname(path))}.mjs`)
@@ -60,13 +62,7 @@ function isRequire(error: unknown): boolean {
 }
 
 // The first frame that is not ours: the stack is mapped back to the sources by Node.
-function userLine({
-  path,
-  stack = "",
-}: {
-  readonly path: string
-  readonly stack: string | undefined
-}): string | undefined {
+function userLine({ path, stack }: { readonly path: string; readonly stack: string | undefined }): string | undefined {
   const folder = dirname(path)
   for (const { file, line, column } of placesOf(stack)) {
     const local = relative(folder, file)

@@ -69,7 +69,8 @@ function stopOf(
   for (const other of before) {
     const status = reports.get(other)?.status
     if (status === "superseded") return `it comes after ${other.node.id}, which was superseded`
-    if (status === "failed" || status === "skipped") return `it comes after ${other.node.id}, which did not succeed`
+    if (status === "failed") return `it comes after ${other.node.id}, which did not succeed`
+    if (status === "skipped") return `it comes after ${other.node.id}, which was skipped`
   }
   return undefined
 }

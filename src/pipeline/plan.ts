@@ -4,7 +4,7 @@ import type { LockStatus } from "../state/store.ts"
 import type { Detected } from "./detect.ts"
 import { claimsOf } from "./claims.ts"
 import type { Prepared, PreparedEffect } from "./prepare.ts"
-import type { EffectNode } from "./tree.ts"
+import { predecessors, type EffectNode } from "./tree.ts"
 import { newerDeployment, type SupersededOptions } from "./superseded.ts"
 import { describeWhen } from "./when.ts"
 
@@ -40,6 +40,8 @@ export type PlannedEffect = {
   readonly fails?: string
   /** Why it would give way to a newer commit that was deployed already. */
   readonly superseded?: string
+  /** Why it would be skipped: what it comes after would not run. */
+  readonly skipped?: string
   readonly builds: readonly string[]
   readonly secrets: readonly PlannedSecret[]
   readonly state: readonly PlannedState[]
@@ -72,7 +74,10 @@ export async function makePlan(prepared: Prepared): Promise<Plan> {
     secretsFile: secretsLabel,
     repo: detected.repo,
     origin: detected.origin,
-    effects: await Promise.all(effects.map((effect) => planEffect(effect, { store, locks, detected }))),
+    effects: withSkipped(
+      await Promise.all(effects.map((effect) => planEffect(effect, { store, locks, detected }))),
+      effects.map(({ node }) => node),
+    ),
     builds: [
       ...new Set([...effects, ...builds].flatMap(({ requests }) => requests.map(({ build }) => buildLabel(build)))),
     ],
@@ -132,6 +137,30 @@ async function planEffect(
     }),
     after: effect.after,
   }
+}
+
+// What comes after a superseded effect does not begin either.
+function withSkipped(planned: readonly PlannedEffect[], nodes: readonly EffectNode[]): readonly PlannedEffect[] {
+  const byNode = new Map(nodes.map((node, index) => [node, planned[index]]))
+  const known = new Map<EffectNode, string | undefined>()
+  const lookUp = (node: EffectNode): string | undefined => {
+    for (const before of predecessors(node, nodes)) {
+      if (byNode.get(before)?.runs !== true) continue
+      if (byNode.get(before)?.superseded !== undefined) return `it comes after ${before.id}, which would be superseded`
+      if (skippedBy(before) !== undefined) return `it comes after ${before.id}, which would be skipped`
+    }
+    return undefined
+  }
+  const skippedBy = (node: EffectNode): string | undefined => {
+    if (!known.has(node)) known.set(node, lookUp(node))
+    return known.get(node)
+  }
+  return nodes.flatMap((node) => {
+    const one = byNode.get(node)
+    if (one === undefined) return []
+    const skipped = one.runs ? skippedBy(node) : undefined
+    return [skipped === undefined ? one : { ...one, skipped }]
+  })
 }
 
 /** Why an effect is not part of a run; `undefined` when it is. */

@@ -8,7 +8,7 @@ import { chooseEncryption } from "../state/encryption/choose-encryption.ts"
 import { openStore, storeUrl } from "../state/open.ts"
 import { parseProject } from "../state/names.ts"
 import type { Project, StateStore } from "../state/store.ts"
-import { detectRepo, type Detected, type RefFlags } from "./detect.ts"
+import { detectSurely, type Detected, type RefFlags } from "./detect.ts"
 import { checkoutRoot, findPipelineFile } from "./find.ts"
 import { loadPipeline, pipelineFailed } from "./load.ts"
 import type { Pipeline, PipelineSettings } from "./pipeline.ts"
@@ -32,6 +32,8 @@ export type PrepareOptions = {
   readonly onSchedule?: string | true | undefined
   /** Told every secret key that state is encrypted with, so that no line shows it. */
   readonly mask?: ((value: string) => void) | undefined
+  /** Aborted while the pipeline loads, it throws its reason. */
+  readonly signal?: AbortSignal
 }
 
 /** An effect of this run, with everything that decides whether it may run. */
@@ -63,7 +65,11 @@ export type Prepared = {
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { env, cwd, refs = {}, only = [], onSchedule } = options
   const named = namedProject({ flag: options.project, env })
-  const [found, { file, pipeline }] = await Promise.all([detectRepo({ env, cwd, flags: refs }), load(options)])
+  const loading = load(options)
+  // What is wrong with the flags and the checkout is told first.
+  loading.catch(() => {})
+  const found = await detectSurely({ env, cwd, flags: refs })
+  const { file, pipeline } = await loading
   const detected = withProject(found, named)
   const flat = await evaluate({
     file,
@@ -84,6 +90,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const selected = only.length === 0 ? nodes : only.map((name) => findEffect(nodes, name))
   const secrets = await readSecrets(locateSecrets({ flag: options.secrets, env, cwd, project }))
   const { repo } = detected
+  options.signal?.throwIfAborted()
 
   return {
     file,

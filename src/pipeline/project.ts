@@ -18,8 +18,8 @@ export async function resolveProject({ flag, env, cwd }: ProjectOptions): Promis
   const named = namedProject({ flag, env })
   if (named !== undefined) return named
   // Git and the CI are asked only now: with a flag, a command starts no program.
-  const { detectRepo } = await import("./detect.ts")
-  const { repo } = await detectRepo({ env, cwd })
+  const { detectSurely } = await import("./detect.ts")
+  const { repo } = await detectSurely({ env, cwd })
   return projectOf(repo)
 }
 

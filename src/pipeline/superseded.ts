@@ -97,17 +97,25 @@ async function compareWithLast(
   const name = deployedName(id)
   const read = await store.get(name, lease === undefined ? {} : { lease })
   const last = read === undefined ? undefined : parseDeployed(name, await text(Readable.from(read.content)))
+  // Nothing is to be compared, and nothing to be noted.
+  if (last === undefined && lease === undefined) return undefined
   const current: Deployed = {
     format: 1,
     rev: commit.rev,
     ref: repo.ref,
     committed: (last?.rev === commit.rev ? last.committed : null) ?? (await commit.committed()),
-    sequence: sequence ?? null,
+    sequence: latestOf(last?.rev === commit.rev ? last.sequence : null, sequence ?? null),
     runUrl: writer.runUrl ?? null,
   }
   const ancestry = last === undefined ? "same" : await commit.standsTo(last.rev)
   const because = last === undefined ? undefined : supersededBecause(current, last, ancestry)
   return { current, last, base: read?.version.version ?? "absent", because }
+}
+
+// The same commit again, by an older run or by hand, must not let an older commit's run pass that was behind it before.
+function latestOf(last: Deployed["sequence"], own: Deployed["sequence"]): Deployed["sequence"] {
+  if (last === null || own === null) return own ?? last
+  return own.workflow === last.workflow && own.number < last.number ? last : own
 }
 
 async function note({

@@ -1,11 +1,11 @@
 import type { Effect } from "../effect/effect.ts"
-import { usageError } from "../errors.ts"
+import { usageError, type AlcidesError } from "../errors.ts"
 import type { Build } from "../nix/build.ts"
 import { assertLockName, assertStateName } from "../state/names.ts"
 import { decisionOf, type Decision } from "./decision.ts"
 import { isPlain, jobsOf, treeInvalid, type Job } from "./jobs.ts"
 import type { Dependencies, EffectTreeNode, PipelineDefinition, Prebuilt } from "./pipeline.ts"
-import { deployedName, effectLock } from "./record-names.ts"
+import { deployedName, effectLock, isOwnRecord } from "./record-names.ts"
 
 export type { Job } from "./jobs.ts"
 
@@ -123,6 +123,14 @@ function placeOf(path: readonly string[], last: string): string | undefined {
   return place.length === 0 ? undefined : place.join(".")
 }
 
+function reserved({ id, name }: { readonly id: string; readonly name: string }): AlcidesError {
+  return usageError({
+    code: "state-name-reserved",
+    message: `${id} has the state file ${name}, which is a record of Alcides itself`,
+    hint: "choose a name that begins neither with alcides.deployed. nor with alcides.schedule.",
+  })
+}
+
 function assertNames(effects: readonly EffectNode[]): void {
   const ids = new Map<string, EffectNode>()
   const names = new Map<string, EffectNode>()
@@ -131,6 +139,8 @@ function assertNames(effects: readonly EffectNode[]): void {
     // Names in a tree may be anything, but an effect's lock and its last commit are kept under them.
     assertLockName(effectLock(id))
     assertStateName(deployedName(id))
+    const own = effect.state.find(({ name }) => isOwnRecord(name))
+    if (own !== undefined) throw reserved({ id, name: own.name })
     const key = JSON.stringify([job.kind, job.name, effect.name])
     const other = names.get(key)
     if (other !== undefined) throw taken(`${other.id} and ${id} are both named ${JSON.stringify(effect.name)}`)

@@ -72,7 +72,7 @@ describe("alcides run", () => {
     expect(found.of).toMatchObject({
       broken: { status: "failed", because: "broken: effect failed: no", error: { code: "effect-failed", exit: 4 } },
       never: { status: "skipped", because: "it comes after broken, which did not succeed" },
-      neither: { status: "skipped", because: "it comes after never, which did not succeed" },
+      neither: { status: "skipped", because: "it comes after never, which was skipped" },
       last: { status: "succeeded" },
     })
   })
@@ -231,7 +231,11 @@ describe("older commits", () => {
     })
     const plan = await project.run(["plan", ...args])
     expect(plan.stdout).toMatch(new RegExp(`^a: would be superseded\\n.*\\n  newer    ${because}$`, "m"))
-    expect(plan.stdout).toContain("then 1 effect of 2.")
+    expect(plan.stdout).toMatch(/^b: would be skipped\n.*\n  skipped  it comes after a, which would be superseded$/m)
+    expect(plan.stdout).toContain("then 0 effects of 2.")
+    expect((await project.run(["run", ...args])).stderr).toContain(
+      "to deploy an older commit on purpose: alcides run --allow-older\n",
+    )
     expect(await project.state("db")).toBe(newer)
     expect(await project.noted()).toEqual([newer])
     expect(await project.store.history("db")).toHaveLength(1)

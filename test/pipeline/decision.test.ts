@@ -57,6 +57,25 @@ describe("decisionOf", () => {
     expect(found).toMatchObject({ team: { condition: "true" }, x: { condition: 'name === "x"' } })
   })
 
+  it("leaves comments out, whatever is in them", async () => {
+    const found = await decisions(`  a: runIf(
+    // don't, ever (see below
+    repo.branch === "main" /* or "next", later */,
+    make("a"),
+  ),`)
+    expect(found).toMatchObject({ a: { condition: 'repo.branch === "main"' } })
+  })
+
+  it("is found in a pipeline that makes something else of stacks", async () => {
+    const { prepareStackTrace } = Error
+    Error.prepareStackTrace = (_, sites) => sites
+    try {
+      expect(await decisions(`  a: runIf(true, make("a")),`)).toEqual({ a: { holds: true } })
+    } finally {
+      Error.prepareStackTrace = prepareStackTrace
+    }
+  })
+
   it("is nothing where nothing was decided", () => {
     expect(decisionOf({})).toBeUndefined()
   })

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises"
+import { appendFile, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { detectRepo, type RefFlags } from "../../src/pipeline/detect.ts"
+import { detectRepo, detectSurely, type RefFlags } from "../../src/pipeline/detect.ts"
 import { gitRepository, type GitRepository } from "../support/git.ts"
 
 let repository: GitRepository
@@ -85,6 +85,49 @@ describe("from git", () => {
     expect(JSON.stringify(found.repo)).not.toContain("alice")
   })
 
+  it("tells git's own words when git refuses, and goes on without only where that does no harm", async () => {
+    repository.commit()
+    await appendFile(join(repository.root, ".git/config"), "[broken")
+    const at = { env: repository.env, cwd: repository.root }
+    const error = {
+      code: "git-refused",
+      message: expect.stringMatching(
+        /^git does not let Alcides look at the checkout in \S+: bad config line \d+ in file .git\/config$/,
+      ),
+      hint: expect.stringContaining("git status"),
+      exit: 2,
+    }
+    await expect(detectSurely(at)).rejects.toMatchObject(error)
+    expect(await detectRepo(at)).toMatchObject({ repo: { rev: null }, commit: undefined, gitFailure: error })
+  })
+
+  it("does not take a broken HEAD for no checkout, nor a checkout without git", async () => {
+    repository.commit()
+    const at = { env: repository.env, cwd: repository.root }
+    await expect(detectSurely({ ...at, env: { PATH: "" } })).rejects.toMatchObject({ code: "program-not-found" })
+    await writeFile(join(repository.root, ".git/HEAD"), "nonsense\n")
+    await expect(detectSurely(at)).rejects.toMatchObject({ code: "git-refused" })
+    await rm(join(repository.root, ".git/HEAD"))
+    expect((await detectSurely(at)).repo).toMatchObject({ rev: null, ref: null })
+  })
+
+  it("takes the first of several URLs of a remote, as git does", async () => {
+    repository.commit()
+    withRemote("git@github.com:neat-org/neat-repo.git", "origin")
+    repository.git("remote", "set-url", "--add", "origin", "git@github.com:neat-org/mirror.git")
+    expect((await detect()).repo).toMatchObject({ owner: "neat-org", name: "neat-repo" })
+  })
+
+  it("asks git where it was asked itself, also with a relative GIT_DIR", async () => {
+    const one = repository.commit()
+    const two = repository.commit()
+    await mkdir(join(repository.root, "sub"))
+    const env = { ...repository.env, GIT_DIR: "../.git", GIT_WORK_TREE: ".." }
+    const { commit } = await detectSurely({ env, cwd: join(repository.root, "sub") })
+    expect(await commit?.standsTo(one)).toBe("descendant")
+    expect(commit?.rev).toBe(two)
+  })
+
   it("knows nothing outside of a checkout, or without git", async () => {
     const outside = await realpath(await mkdtemp(join(tmpdir(), "alcides-outside-")))
     try {
@@ -153,6 +196,11 @@ describe("mistakes", () => {
     [{ branch: "a b" }, "ref-invalid", '--branch: "a b" is no name'],
     [{ tag: "a..b" }, "ref-invalid", '--tag: "a..b" is no name'],
     [{ branch: "a/" }, "ref-invalid", '--branch: "a/" is no name'],
+    [{ branch: "refs/heads/a" }, "ref-invalid", '--branch: "refs/heads/a" is no name'],
+    [{ branch: "a//b" }, "ref-invalid", '--branch: "a//b" is no name'],
+    [{ branch: "@{-1}" }, "ref-invalid", '--branch: "@{-1}" is no name'],
+    [{ branch: "-x" }, "ref-invalid", '--branch: "-x" is no name'],
+    [{ tag: "v1.lock" }, "ref-invalid", '--tag: "v1.lock" is no name'],
     [{ rev: "nonsense" }, "rev-invalid", '--rev: "nonsense" is no commit that this clone knows'],
     [{ rev: "--output=/tmp/x" }, "rev-invalid", '--rev: "--output=/tmp/x" is no commit that this clone knows'],
     [{ rev: "" }, "rev-invalid", '--rev: "" is no commit that this clone knows'],

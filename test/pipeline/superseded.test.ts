@@ -131,6 +131,20 @@ describe("with real commits", () => {
     expect(await claim(two)).toBeUndefined()
   })
 
+  it("keeps the later run of a commit that is deployed again: the one behind it must not pass", async () => {
+    const ci = (number: string) => ({
+      env: { GITHUB_ACTIONS: "true", GITHUB_WORKFLOW: "deploy", GITHUB_RUN_NUMBER: number },
+    })
+    const one = repository.commit()
+    const two = repository.commit()
+    repository.git("reset", "--quiet", "--hard", one)
+    const other = repository.commit("another")
+    expect(await claim(two, ci("5"))).toBeUndefined()
+    expect(await claim(two, ci("3"))).toBeUndefined()
+    expect(await claim(two)).toBeUndefined()
+    expect(await claim(other, ci("4"))).toMatch(/^run 4 of deploy began before run 5/)
+  })
+
   it("takes a rewritten branch as it stands", async () => {
     const one = repository.commit()
     const two = repository.commit()

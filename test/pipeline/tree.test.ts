@@ -25,6 +25,17 @@ describe("flattenPipeline", () => {
     expect(flattenPipeline(tree).jobs).toEqual([{ kind: "onPush", name: "default", when: undefined }])
   })
 
+  it("refuses a state file that has the name of one of our own records", () => {
+    const state = "alcides.deployed.a.json"
+    expect(() => flattenPipeline({ a: make("a", { state }) })).toThrow(
+      expect.objectContaining({
+        code: "state-name-reserved",
+        message: "a has the state file alcides.deployed.a.json, which is a record of Alcides itself",
+        exit: 2,
+      }),
+    )
+  })
+
   it("names effects of other jobs with their job", () => {
     const flat = flattenPipeline({
       onPush: { default: { outputs: { a: make("a") } }, ci: { outputs: { a: make("a") } } },

@@ -8,7 +8,9 @@ import { thrown, type Finding } from "./finding.ts"
 
 /** The repository context and where each part of it came from, and the pipeline file. */
 export async function checkRepository({ env, cwd }: Io): Promise<readonly Finding[]> {
-  const { repo, origin } = await detectRepo({ env, cwd })
+  const { repo, origin, gitFailure } = await detectRepo({ env, cwd })
+  if (gitFailure !== undefined)
+    return [thrown("checkout", gitFailure), await checkPipelineFile({ cwd, root: repo.root })]
   return [
     repo.ref === null
       ? {

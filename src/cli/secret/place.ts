@@ -1,6 +1,6 @@
 import { Option } from "@commander-js/extra-typings"
 import { usageError } from "../../errors.ts"
-import { detectRepo, type RefFlags } from "../../pipeline/detect.ts"
+import { detectSurely, type RefFlags } from "../../pipeline/detect.ts"
 import { namedProject, projectOf } from "../../pipeline/project.ts"
 import type { Repo } from "../../repo.ts"
 import { locateSecrets, type SecretsLocation } from "../../secrets/location.ts"
@@ -21,7 +21,7 @@ export async function findSecrets({ env, cwd }: Io, { project, secrets }: PlaceF
   const named = namedProject({ flag: project, env })
   const location = locateSecrets({ flag: secrets, env, cwd, project: named ?? { site: null, owner: null } })
   if (location.kind !== "unknown") return location
-  const { repo } = await detectRepo({ env, cwd })
+  const { repo } = await detectSurely({ env, cwd })
   return locateSecrets({ env, cwd, project: projectOf(repo) })
 }
 
@@ -40,7 +40,7 @@ export async function findSecretsFile(io: Io, flags: PlaceFlags): Promise<string
 export async function repoOf({ env, cwd }: Io, { project, ...flags }: PlaceFlags & RefFlags): Promise<Repo> {
   const named = namedProject({ flag: project, env })
   const { ref, branch, tag } = flags
-  const { repo } = await detectRepo({ env, cwd, flags: { ref, branch, tag } })
+  const { repo } = await detectSurely({ env, cwd, flags: { ref, branch, tag } })
   if (named === undefined) return repo
   const { site, owner, name } = named
   return { ...repo, site, owner: owner.replaceAll("%2F", "/"), name }
