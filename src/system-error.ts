@@ -8,6 +8,9 @@ const causes: Readonly<Record<string, string>> = {
   EPERM: "permission denied",
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file would be larger than allowed",
+  ENAMETOOLONG: "its name is too long",
 }
 
 export type SystemError = Error & { readonly code: string }

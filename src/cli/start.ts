@@ -13,6 +13,7 @@ export async function start(args: readonly string[]): Promise<void> {
     process.on(signal, () => {
       if (received !== undefined) end(codeOf(signal))
       received = signal
+      setTimeout(sayHowToEnd, patience).unref()
       stop.abort(
         signal === "SIGINT"
           ? new AlcidesError({ code: "interrupted", message: "interrupted by SIGINT" })
@@ -51,6 +52,13 @@ export async function start(args: readonly string[]): Promise<void> {
 }
 
 type End = (code: number) => never
+
+// In milliseconds.
+const patience = 2_000
+
+function sayHowToEnd(): void {
+  process.stderr.write("alcides: ending what is under way in order; once more, and it ends at once\n")
+}
 
 // The user's code runs in this process and may end it, with any code or by waiting for nothing. That is never a success.
 function endOnPurpose(args: readonly string[]): End {

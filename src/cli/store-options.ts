@@ -10,6 +10,7 @@ import type { Encryption } from "../state/encryption/encryption.ts"
 import { parseProject } from "../state/names.ts"
 import { openStore, storeUrl } from "../state/open.ts"
 import type { Project, StateStore } from "../state/store.ts"
+import { interruptible } from "./interruptible.ts"
 import type { Io } from "./io.ts"
 
 /** `--store`. */
@@ -55,7 +56,7 @@ export type ChosenStore = {
 /** The store that the flags, the environment or the pipeline file name, open for one project. */
 export async function openProjectStore(io: Io, flags: StoreFlags): Promise<StateStore> {
   const { url, project, encryption } = await chosenStore(io, flags)
-  return openStore(url, project, { env: io.env, encryption })
+  return interruptible(await openStore(url, project, { env: io.env, encryption }), io.signal)
 }
 
 /** The URL of the store that the flags, the environment or the pipeline file name, the project, and how its contents are encrypted. */
@@ -87,10 +88,13 @@ function hasRecipients({ env }: Io, { recipient = [] }: StoreFlags): boolean {
   return recipient.length > 0 || list !== "" || file !== "" || env["IN_ALCIDES_EFFECT"] === "true"
 }
 
+const anyProject: Project = { site: "any", owner: "any", name: "any" }
+
 /** As `openProjectStore`, for what a lease's id alone decides: any project will do. */
-export async function openLeaseStore(io: Io, { store }: Pick<StoreFlags, "store">): Promise<StateStore> {
-  const settings = hasStore(io, store) ? undefined : await pipelineSettings(io.cwd)
-  return openStore(chosenUrl(io, { store, settings }), { site: "any", owner: "any", name: "any" }, { env: io.env })
+export async function openLeaseStore(io: Io, { store: flag }: Pick<StoreFlags, "store">): Promise<StateStore> {
+  const settings = hasStore(io, flag) ? undefined : await pipelineSettings(io.cwd)
+  const store = await openStore(chosenUrl(io, { store: flag, settings }), anyProject, { env: io.env })
+  return interruptible(store, io.signal)
 }
 
 function hasStore({ env }: Io, flag: string | undefined): boolean {

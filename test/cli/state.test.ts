@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { mkdir, readFile, readdir, stat, symlink, writeFile } from "node:fs/promises"
+import { appendFile, mkdir, readFile, readdir, stat, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { PassThrough, type Readable } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -89,6 +89,23 @@ describe("state put", () => {
     expect(exit).toBe(1)
     expect(stderr).toContain("was expected at version 1, but is at version 2")
     expect((await get()).stdout).toBe("2")
+  })
+
+  it("puts nothing of a file that is changed while it is read", async () => {
+    const file = join(folder, "export.json")
+    await writeFile(file, Buffer.alloc(64 * 1024 * 1024, "x"))
+    const changing = setInterval(() => void appendFile(file, "y"), 1)
+    const { exit, stderr } = await alcides(["state", "put", "--name", name, "--file", file, "--json"])
+    clearInterval(changing)
+    expect(exit).toBe(1)
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: {
+        code: "file-changed",
+        message: `${file} was changed while it was read; nothing was put`,
+        hint: "put it again when its writer has ended",
+      },
+    })
+    expect((await get()).exit).toBe(1)
   })
 
   it.each([

@@ -36,7 +36,20 @@ export async function openInput(
     await handle.close()
     throw error
   }
-  return { content: () => contentOfOpen(handle), close: () => handle.close() }
+  return { content: () => unchanged(file, handle), close: () => handle.close() }
+}
+
+// Half of an old state and half of a new one is no state.
+async function* unchanged(file: string, handle: FileHandle): AsyncGenerator<Uint8Array> {
+  const before = await handle.stat()
+  yield* contentOfOpen(handle)
+  const after = await handle.stat()
+  if (after.size === before.size && after.mtimeMs === before.mtimeMs) return
+  throw new AlcidesError({
+    code: "file-changed",
+    message: `${file} was changed while it was read; nothing was put`,
+    hint: "put it again when its writer has ended",
+  })
 }
 
 async function openFile(io: Io, file: string): Promise<FileHandle> {

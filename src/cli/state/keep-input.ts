@@ -9,6 +9,13 @@ export function isStoreFailure(error: unknown): error is AlcidesError {
   return error instanceof AlcidesError && error.code.startsWith("store-") && error.exit !== Exit.usage
 }
 
+// What will not work by waiting is told as it stands.
+function hintFor(error: unknown): string {
+  if (!isStoreFailure(error)) return ""
+  const lasting = error.code === "store-unsafe" || error.code === "store-denied"
+  return lasting && error.hint !== undefined ? `${error.hint}; then: ` : "when the store works again: "
+}
+
 const cutShort = new Set(["lease-lost", "state-write-too-long"])
 
 /** Whether a write that had begun ended for no fault of whoever typed it, so that what was to be written must not be lost. */
@@ -56,7 +63,7 @@ export async function keepInput(
   return new AlcidesError({
     code: "state-not-put",
     message: `state file ${name} could not be put (${messageOf(error)}); it is kept in ${kept}`,
-    hint: `${isStoreFailure(error) ? "when the store works again: " : ""}alcides state recover --file ${kept}`,
+    hint: `${hintFor(error)}alcides state recover --file ${kept}`,
     exit: Exit.stateAtRisk,
     cause: error,
   })

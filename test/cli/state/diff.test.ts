@@ -106,7 +106,7 @@ describe("state diff", () => {
       JSON.parse((await alcides(["state", "diff", "--name", name, "--json", ...args])).stderr).error
     expect(await fails()).toMatchObject({
       code: "state-version-absent",
-      exit: 2,
+      exit: 1,
       message: `state file ${name} has one version with content, 1: there is nothing to compare it with`,
     })
     await store.delete(name, { writer })

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { lstat, mkdtemp, open, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
@@ -70,6 +70,31 @@ it("asks for no content when the file is a folder", async () => {
     exit: 2,
   })
   await expectUntouched()
+})
+
+it("writes where the shell stands when the file is a descriptor, and leaves it open", async () => {
+  const content = (async function* () {
+    yield Buffer.from("state ")
+  })()
+  const handle = await open(join(folder, "collected"), "w")
+  await handle.write("header ")
+  await writeWhole(`/dev/fd/${handle.fd}`, { content, signal })
+  await handle.write("trailer")
+  await handle.close()
+  expect(await readFile(join(folder, "collected"), "utf8")).toBe("header state trailer")
+})
+
+it("does not put a file in the place of a link to nothing", async () => {
+  const link = join(folder, "link")
+  await symlink("nowhere", link)
+  const content = (async function* () {
+    yield Buffer.from("x")
+  })()
+  await expect(writeWhole(link, { content, signal })).rejects.toMatchObject({
+    code: "file-not-writable",
+    message: `${link} cannot be written: it is a link to a file that does not exist`,
+  })
+  expect((await lstat(link)).isSymbolicLink()).toBe(true)
 })
 
 it("says that the device is full", async () => {

@@ -62,7 +62,7 @@ describe("state prune", () => {
     const never = (await at.alcides(["state", "get", "--name", "a.json", "--file", "-", "--version", "9"])).stderr
     expect(never).toContain("alcides: state file a.json has no version 9 with content in ")
     const back = await at.alcides(["state", "rollback", "--name", "a.json", "--to", "2"])
-    expect(back).toMatchObject({ exit: 2, stderr: expect.stringContaining('version 2 of "a.json" was pruned') })
+    expect(back).toMatchObject({ exit: 1, stderr: expect.stringContaining('version 2 of "a.json" was pruned') })
   })
 
   it("removes nothing while somebody else holds the state file", async () => {
@@ -136,7 +136,7 @@ describe("state pin and unpin", () => {
       JSON.parse((await at.alcides(["state", ...args, "--json"])).stderr).error
     expect(await code("pin", "--name", "a.json", "--version", "9")).toMatchObject({
       code: "state-version-absent",
-      exit: 2,
+      exit: 1,
     })
     expect(await code("pin", "--name", "b.json", "--version", "3")).toMatchObject({ code: "state-version-absent" })
     expect(await code("unpin", "--name", "c.json", "--version", "1")).toMatchObject({ code: "state-absent" })

@@ -39,13 +39,15 @@ export async function download(requests: S3Requests, key: string): Promise<Async
   async function* read({ body, length, etag }: Answer): AsyncGenerator<Uint8Array> {
     let from = 0
     let answer = body
-    for (let pace = patience(); ;) {
+    let pace = patience()
+    for (;;) {
       let failure: Failure = unusable("an answer that ends too soon")
       try {
         for await (const chunk of answer) {
           from += chunk.byteLength
-          pace = patience()
           yield chunk
+          // Whoever reads may take their time, which is no attempt of ours.
+          pace = patience()
         }
         if (length === undefined || from >= length) return
       } catch (thrown) {

@@ -19,6 +19,22 @@ function tell({ failure, step, place }: Failed): Told {
   const { code, status, requestId, region, cause } = failure
   const { bucket, endpoint = "AWS" } = place
   const where = `s3://${bucket}/${place.prefix}${step.key}`
+  if (code.endsWith("CredentialsProviderError") && place.profile !== undefined) {
+    return {
+      code: "store-credentials-missing",
+      message: `the profile ${JSON.stringify(place.profile)} that the state store's URL names gives no credentials`,
+      hint: "look for it in ~/.aws/config and ~/.aws/credentials, or leave profile= out of the URL",
+      exit: Exit.usage,
+    }
+  }
+  if (code === "ERR_INVALID_CHAR") {
+    return {
+      code: "store-credentials-missing",
+      message: `the credentials for the state store s3://${bucket} hold a character that none has, such as a line break`,
+      hint: "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to the bare words",
+      exit: Exit.usage,
+    }
+  }
   if (code.endsWith("CredentialsProviderError")) {
     return {
       code: "store-credentials-missing",

@@ -58,7 +58,7 @@ export function parseS3Url(url: string, env: Readonly<Record<string, string | un
   const given = optionsOf(parsed.searchParams)
   const segments = segmentsOf(parsed.pathname)
   const prefix = segments.map((segment) => `${segment}/`).join("")
-  const address = given.endpoint ?? (env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"] || undefined)
+  const address = given.endpoint ?? addressIn(env)
   const elsewhere = address !== undefined && !isAws(address)
   const query = new URLSearchParams([...parsed.searchParams]).toString()
   return {
@@ -71,6 +71,19 @@ export function parseS3Url(url: string, env: Readonly<Record<string, string | un
     profile: given.profile,
     url: `s3://${[bucket, ...segments.map(encodeURIComponent)].join("/")}${query === "" ? "" : `?${query}`}`,
   }
+}
+
+// The SDK takes it from there, too, and would tell whatever is in it.
+function addressIn(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const name = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].find((variable) => env[variable])
+  if (name === undefined) return undefined
+  const address = z.safeParse(endpoint, env[name], { jitless: true })
+  if (address.success) return address.data
+  throw usageError({
+    code: "store-url-invalid",
+    message: `${name} must be ${expected["endpoint"]}`,
+    hint: "correct it, or name the server with endpoint= in the store's URL",
+  })
 }
 
 /** Whether the server is AWS itself. */

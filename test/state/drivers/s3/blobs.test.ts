@@ -4,7 +4,7 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3"
-import { expect, onTestFinished, test } from "vitest"
+import { expect, onTestFinished, test, vi } from "vitest"
 import { serverClock } from "../../../../src/state/drivers/s3/clock.ts"
 import { s3Requests } from "../../../../src/state/drivers/s3/requests.ts"
 import { abortStaleUploads } from "../../../../src/state/drivers/s3/stale-uploads.ts"
@@ -136,6 +136,24 @@ test("parts and their completion are sent again, and a completion whose answer w
   expect(faults.size).toBe(0)
   expect(steps.filter((name) => name === "complete upload")).toHaveLength(1)
   expect(await digest(await store.readBlob("blobs", blob.name))).toEqual({ size, sha256: blob.sha256 })
+})
+
+test("a download that breaks goes on also for whoever reads slowly: their pauses are no attempts of ours", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { open, proxy } = await fresh()
+  const store = open()
+  const size = 200 * 1024
+  const blob = await store.writeBlob("blobs", { stem: "1", content: content(size) })
+  let left = 1
+  proxy.plan(({ method }) => (method === "GET" && left-- > 0 ? { kind: "shorten" } : undefined))
+  const slowly = async function* (chunks: AsyncIterable<Uint8Array> | undefined) {
+    for await (const chunk of chunks ?? []) {
+      vi.advanceTimersByTime(75_000)
+      yield chunk
+    }
+  }
+  expect(await digest(slowly(await store.readBlob("blobs", blob.name)))).toEqual({ size, sha256: blob.sha256 })
 })
 
 test("a download that breaks again and again goes on where it broke", async () => {

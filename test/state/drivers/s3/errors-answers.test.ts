@@ -70,7 +70,27 @@ describe("before any request", () => {
     await expect(store.read("record")).rejects.toMatchObject({
       code: "store-credentials-missing",
       exit: 2,
+      message: `the profile "none-of-this-name" that the state store's URL names gives no credentials`,
+    })
+  })
+
+  test("no credentials at all", async () => {
+    vi.stubEnv("AWS_EC2_METADATA_DISABLED", "true")
+    for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) vi.stubEnv(name, undefined)
+    await expect(openS3Store("s3://neat/p?region=eu-1", { env: {} }).read("record")).rejects.toMatchObject({
+      code: "store-credentials-missing",
+      exit: 2,
       message: "no credentials for the state store s3://neat were found",
+    })
+  })
+
+  test("credentials with a line break, as of a file that was read into a variable", async () => {
+    const broken = { ...env, AWS_SESSION_TOKEN: "token\n" }
+    const store = openS3Store(`s3://neat/p?endpoint=${await answering(200, "")}`, { env: broken })
+    await expect(store.read("record")).rejects.toMatchObject({
+      code: "store-credentials-missing",
+      exit: 2,
+      message: "the credentials for the state store s3://neat hold a character that none has, such as a line break",
     })
   })
 

@@ -82,3 +82,19 @@ test.each([
   expect(thrown).toMatchObject({ code: "store-url-invalid" })
   expect(`${String(thrown)} ${JSON.stringify(thrown)}`).not.toMatch(/hunter2|AKIA/)
 })
+
+test.each(["foo", "//foo", "127.0.0.1:19870", "ftp://s3", "http://user:hunter2@127.0.0.1:1", "http://s3?tok=hunter2"])(
+  "an address in the environment that is none is told by its variable, and not repeated: %s",
+  (address) => {
+    for (const name of ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]) {
+      expect(() => parseS3Url("s3://neat/p", { [name]: address })).toThrow(
+        expect.objectContaining({
+          code: "store-url-invalid",
+          message: `${name} must be an address such as https://s3.example.org, without credentials and query`,
+          exit: 2,
+        }),
+      )
+    }
+    expect(parseS3Url("s3://neat/p?endpoint=http://s3", { AWS_ENDPOINT_URL: address }).endpoint).toBe("http://s3")
+  },
+)

@@ -1,0 +1,69 @@
+import type { StateStore } from "../state/store.ts"
+
+// In milliseconds: how long something that is given back may take once the command is over.
+const lastWords = 5_000
+
+/**
+ * The store as a command sees it that somebody may interrupt: nobody waits then for a server that does not answer. What a command gives
+ * back, a lease or a place in a queue, is still waited for, a little; both end by themselves.
+ */
+export function interruptible(store: StateStore, signal: AbortSignal): StateStore {
+  const until = <T>(work: Promise<T>): Promise<T> => untilAborted(signal, work)
+  const briefly = <T>(work: Promise<T>): Promise<T> => (signal.aborted ? within(lastWords, work, signal) : work)
+  return {
+    ...store,
+    async get(name, options) {
+      const found = await until(store.get(name, options))
+      return found === undefined ? undefined : { ...found, content: contentUntil(signal, found.content) }
+    },
+    put: (name, content, options) => until(store.put(name, content, options)),
+    list: () => until(store.list()),
+    history: (name) => until(store.history(name)),
+    rollback: (name, options) => until(store.rollback(name, options)),
+    delete: (name, options) => until(store.delete(name, options)),
+    acquire: (request) => until(store.acquire(request)),
+    locks: () => until(store.locks()),
+    break: (lock, options) => until(store.break(lock, options)),
+    withdraw: (lock, idempotencyKey) => briefly(store.withdraw(lock, idempotencyKey)),
+    release: (leaseId) => briefly(store.release(leaseId)),
+  }
+}
+
+async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let stop = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason)
+    signal.addEventListener("abort", stop, { once: true })
+    if (signal.aborted) stop()
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener("abort", stop)
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>, { reason }: AbortSignal): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(reason), ms)
+  })
+  try {
+    return await Promise.race([work, over])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function* contentUntil(signal: AbortSignal, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const chunks = content[Symbol.asyncIterator]()
+  for (;;) {
+    const next = await untilAborted(signal, chunks.next()).catch((error: unknown) => {
+      // Whatever it waits for, nobody waits for it.
+      chunks.return?.().catch(() => {})
+      throw error
+    })
+    if (next.done === true) return
+    yield next.value
+  }
+}
