@@ -81,7 +81,7 @@ export async function assertNothingKept(
     message: `an earlier run of ${name} could not put its state, and what it knew is still in ${first.path}`,
     hint:
       first.kind === "folder"
-        ? "put what is in it into the store, as the guide to deploy a NixOps network shows, then remove the folder"
+        ? `put what is in it into the store, then remove the folder: state files lie in its files/, for \`alcides state put\`; for NixOps, see the guide to deploy a network`
         : `look at it, then: alcides state recover --file ${first.path}`,
     exit: Exit.stateAtRisk,
   })
