@@ -13,7 +13,7 @@ export async function start(args: readonly string[]): Promise<void> {
     process.on(signal, () => {
       if (received !== undefined) end(codeOf(signal))
       received = signal
-      setTimeout(sayHowToEnd, patience).unref()
+      if (!args.includes("--json")) setTimeout(sayHowToEnd, patience).unref()
       stop.abort(
         signal === "SIGINT"
           ? new AlcidesError({ code: "interrupted", message: "interrupted by SIGINT" })

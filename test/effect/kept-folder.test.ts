@@ -93,7 +93,9 @@ describe("assertNothingKept", () => {
       code: "state-kept",
       exit: 7,
       message: `an earlier run of deploy could not put its state, and what it knew is still in ${kept}`,
-      hint: expect.stringMatching(/^put what is in it into the store, .* `alcides state put`; for NixOps, see the guide/),
+      hint: expect.stringMatching(
+        /^put what is in it into the store, .* `alcides state put`; for NixOps, see the guide/,
+      ),
     })
     await rm(kept, { recursive: true })
     await check()

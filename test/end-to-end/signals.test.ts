@@ -149,9 +149,12 @@ describe("a second signal", () => {
     const running = start("putState")
     const program = await blocked()
     running.child.kill("SIGTERM")
-    await sleep(300)
+    // Long enough for it to say that it is not done yet.
+    await sleep(2_500)
     running.child.kill("SIGTERM")
-    expect((await running.ended).exit).toBe(143)
+    const ended = await running.ended
+    expect(ended.exit).toBe(143)
+    expect(ended.stderr).toContain("alcides: ending what is under way in order; once more, and it ends at once\n")
     expect(await leaks()).toEqual([])
     expect(await isAlive(program)).toBe(false)
     for (const lock of await held()) await project.store.break(lock, { by: "test" })
