@@ -13,6 +13,7 @@ const keptGenerations = 16
 const keptTime = 10 * 60_000
 const pruneEvery = 8
 const mostReads = 8
+const generationFile = /^\d{10}\.json$/
 
 type Header = { readonly id: string; readonly parent: string }
 
@@ -28,12 +29,20 @@ export function fileRecords({
   const fileOf = (path: string, generation: number): string =>
     join(path, `${String(generation).padStart(10, "0")}.json`)
 
-  /** Ascending; `undefined` when the folder is not there. */
-  const generations = async (path: string): Promise<readonly number[] | undefined> => {
-    const entries = await step({ name: "list record", path, expect: ["ENOENT"] }, () => readdir(path))
-    return entries
-      ?.flatMap((entry) => (/^\d{10}\.json$/.test(entry) ? [Number.parseInt(entry, 10)] : []))
+  const list = async (path: string): Promise<readonly string[]> =>
+    (await step({ name: "list record", path, expect: ["ENOENT"] }, () => readdir(path))) ?? []
+
+  /** Ascending. */
+  const generations = async (path: string): Promise<readonly number[]> =>
+    (await list(path))
+      .flatMap((entry) => (generationFile.test(entry) ? [Number.parseInt(entry, 10)] : []))
       .sort((a, b) => a - b)
+
+  const newest = async (path: string): Promise<number | undefined> => {
+    let last = ""
+    // A lock that many wait for has thousands of them. They mostly come sorted, so that the first of these is the last.
+    for (const entry of (await list(path)).toReversed()) if (entry > last && generationFile.test(entry)) last = entry
+    return last === "" ? undefined : Number.parseInt(last, 10)
   }
 
   const readGeneration = async (
@@ -55,7 +64,7 @@ export function fileRecords({
     readonly generation: number
     readonly id: string
   }): Promise<boolean> => {
-    const all = (await generations(path)) ?? []
+    const all = await generations(path)
     const highest = all.at(-1) ?? 0
     if (highest > generation) return (await readGeneration(path, generation + 1))?.parent === id
     if (generation % pruneEvery === 0) await prune(path, all)
@@ -80,7 +89,7 @@ export function fileRecords({
       if (!(await folder.exists())) return undefined
       const path = pathOf(key)
       for (let attempt = 0; attempt < mostReads; attempt += 1) {
-        const generation = (await generations(path))?.at(-1)
+        const generation = await newest(path)
         if (generation === undefined) return undefined
         const found = await readGeneration(path, generation)
         // Pruned between listing and reading: others have written since.
