@@ -84,7 +84,7 @@ describe.each(Object.entries(drivers))("who was paused beyond its lease, with st
     expect(await store.locks()).toMatchObject([{ lock, leases: [{ id: lease.id }] }])
   }
 
-  it("`lock run` ends what it runs, whose put is refused", { timeout: 60_000 }, async () => {
+  it("`lock run` ends what it runs, whose put is refused, and kept", { timeout: 60_000 }, async () => {
     const put = `"${process.execPath}" "${cli.path}" state put --name db --file - --no-wait`
     const script = `echo $$ > "$0/pid"; while ! test -e "$0/go"; do sleep 0.05; done; echo stale | ${put}; echo $? > "$0/refused"; while :; do sleep 0.1; done`
     const running = start(["lock", "run", "--name", lock, "--ttl", "3", "--", "sh", "-c", script, project.notes])
@@ -95,7 +95,7 @@ describe.each(Object.entries(drivers))("who was paused beyond its lease, with st
     // First the program wakes, then who holds the lock for it.
     await goOn()
     process.kill(Number(pid), "SIGCONT")
-    expect(await noted("refused")).toBe("6")
+    expect(await noted("refused")).toBe("7")
     running.child.kill("SIGCONT")
     const { exit, stderr } = await running.ended
     expect([exit, stderr]).toEqual([4, expect.stringMatching(/ was lost: the lease \S+ is no longer held: /m)])
