@@ -55,15 +55,25 @@ async function within<T>(ms: number, work: Promise<T>, { reason }: AbortSignal):
   }
 }
 
+// One listener for all chunks: a large content has tens of thousands of them.
 async function* contentUntil(signal: AbortSignal, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const chunks = content[Symbol.asyncIterator]()
-  for (;;) {
-    const next = await untilAborted(signal, chunks.next()).catch((error: unknown) => {
-      // Whatever it waits for, nobody waits for it.
-      chunks.return?.().catch(() => {})
-      throw error
-    })
-    if (next.done === true) return
-    yield next.value
+  let giveUp: (reason: unknown) => void = () => {}
+  const stop = (): void => giveUp(signal.reason)
+  signal.addEventListener("abort", stop)
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const next = await new Promise<IteratorResult<Uint8Array, unknown>>((resolve, reject) => {
+        giveUp = reject
+        chunks.next().then(resolve, reject)
+      })
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    signal.removeEventListener("abort", stop)
+    // Whatever it waits for, nobody waits for it.
+    chunks.return?.().catch(() => {})
   }
 }
