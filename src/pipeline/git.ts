@@ -1,5 +1,5 @@
 import { existsSync, realpathSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { usageError, type AlcidesError } from "../errors.ts"
 import { askGit, type GitAnswer, type GitOptions } from "./ask-git.ts"
 import { checkoutRoot } from "./find.ts"
@@ -23,7 +23,8 @@ export type Checkout = {
  */
 export async function readCheckout({ env, cwd }: GitOptions): Promise<Checkout | undefined> {
   const ask = (...args: string[]): Promise<GitAnswer> => askGit(args, { env, cwd })
-  if (!mayBeCheckout({ env, cwd })) return undefined
+  // Outside a checkout, git need not be started, several times, to say so.
+  if (env["GIT_DIR"] === undefined && existsSync(cwd) && dotGitAround(cwd) === undefined) return undefined
   const [place, config] = await Promise.all([
     ask("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD"),
     ask("config", "--get-regexp", String.raw`^(remote\..*\.url|branch\..*\.remote)$`),
@@ -53,14 +54,18 @@ async function readUnborn(
   if (root.answer !== undefined) return [root.answer, undefined, name.answer]
   // A bare repository; or a folder that is called .git and is none.
   if (root.refusal.includes("must be run in a work tree")) return undefined
-  if (root.refusal.startsWith("not a git repository") && !hasHead(cwd)) return undefined
+  if (root.refusal.startsWith("not a git repository") && !isRepository(dotGitAround(cwd))) return undefined
   throw gitRefused({ cwd, refusal: root.refusal })
 }
 
-function hasHead(cwd: string): boolean {
-  const dotGit = join(checkoutRoot(cwd), ".git")
-  // In a worktree or a submodule it is a file that says where the repository is.
-  return existsSync(join(dotGit, "HEAD")) || statSync(dotGit, { throwIfNoEntry: false })?.isFile() === true
+function dotGitAround(cwd: string): string | undefined {
+  const path = join(checkoutRoot(realpathSync(cwd)), ".git")
+  return existsSync(path) ? path : undefined
+}
+
+// In a worktree or a submodule it is a file that says where the repository is.
+function isRepository(dotGit: string | undefined): boolean {
+  return dotGit !== undefined && (existsSync(join(dotGit, "HEAD")) || statSync(dotGit).isFile())
 }
 
 function gitRefused({ cwd, refusal }: { readonly cwd: string; readonly refusal: string }): AlcidesError {
@@ -71,14 +76,6 @@ function gitRefused({ cwd, refusal }: { readonly cwd: string; readonly refusal: 
       ? "if you trust its owner: git config --global --add safe.directory FOLDER"
       : "mend the checkout: `git status` must work in it",
   })
-}
-
-// Outside a checkout, git need not be started, several times, to say so.
-function mayBeCheckout({ env, cwd }: GitOptions): boolean {
-  if (env["GIT_DIR"] !== undefined) return true
-  const inside = (folder: string): boolean =>
-    existsSync(join(folder, ".git")) || (dirname(folder) !== folder && inside(dirname(folder)))
-  return !existsSync(cwd) || inside(realpathSync(cwd))
 }
 
 /** The full name of the commit that a revision means; `undefined` when this clone does not know it. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { readFile, rm } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { basename, dirname, extname, isAbsolute, join, relative } from "node:path"
 import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -16,7 +16,7 @@ import { placesOf } from "./stack.ts"
 export async function loadPipeline(path: string): Promise<Pipeline> {
   // The pipeline's own code may end this process, and what fails beside it may end the command before this has loaded.
   setGracefulCleanup()
-  const { name: folder } = dirSync({ prefix: "alcides-pipeline-", unsafeCleanup: true })
+  const { name: folder, removeCallback: remove } = dirSync({ prefix: "alcides-pipeline-", unsafeCleanup: true })
   try {
     const outfile = join(folder, `${basename(path, extname(path))}.mjs`)
     await bundle({ path, outfile })
@@ -34,7 +34,7 @@ export async function loadPipeline(path: string): Promise<Pipeline> {
     }
     return exported
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    remove()
   }
 }
 

@@ -75,8 +75,11 @@ export async function makePlan(prepared: Prepared): Promise<Plan> {
     repo: detected.repo,
     origin: detected.origin,
     effects: withSkipped(
-      await Promise.all(effects.map((effect) => planEffect(effect, { store, locks, detected }))),
-      effects.map(({ node }) => node),
+      new Map(
+        await Promise.all(
+          effects.map(async (effect) => [effect.node, await planEffect(effect, { store, locks, detected })] as const),
+        ),
+      ),
     ),
     builds: [
       ...new Set([...effects, ...builds].flatMap(({ requests }) => requests.map(({ build }) => buildLabel(build)))),
@@ -140,13 +143,14 @@ async function planEffect(
 }
 
 // What comes after a superseded effect does not begin either.
-function withSkipped(planned: readonly PlannedEffect[], nodes: readonly EffectNode[]): readonly PlannedEffect[] {
-  const byNode = new Map(nodes.map((node, index) => [node, planned[index]]))
+function withSkipped(planned: ReadonlyMap<EffectNode, PlannedEffect>): readonly PlannedEffect[] {
+  const nodes = [...planned.keys()]
   const known = new Map<EffectNode, string | undefined>()
   const lookUp = (node: EffectNode): string | undefined => {
     for (const before of predecessors(node, nodes)) {
-      if (byNode.get(before)?.runs !== true) continue
-      if (byNode.get(before)?.superseded !== undefined) return `it comes after ${before.id}, which would be superseded`
+      const one = planned.get(before)
+      if (one?.runs !== true) continue
+      if (one.superseded !== undefined) return `it comes after ${before.id}, which would be superseded`
       if (skippedBy(before) !== undefined) return `it comes after ${before.id}, which would be skipped`
     }
     return undefined
@@ -155,11 +159,9 @@ function withSkipped(planned: readonly PlannedEffect[], nodes: readonly EffectNo
     if (!known.has(node)) known.set(node, lookUp(node))
     return known.get(node)
   }
-  return nodes.flatMap((node) => {
-    const one = byNode.get(node)
-    if (one === undefined) return []
+  return Array.from(planned, ([node, one]) => {
     const skipped = one.runs ? skippedBy(node) : undefined
-    return [skipped === undefined ? one : { ...one, skipped }]
+    return skipped === undefined ? one : { ...one, skipped }
   })
 }
 

@@ -1,6 +1,7 @@
-import { writeFile } from "node:fs/promises"
+import { readdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest"
+import { appears } from "../support/appears.ts"
 import { buildCli, type BuiltCli } from "../support/built-cli.ts"
 import { testProject, type TestProject } from "../support/project.ts"
 
@@ -30,7 +31,34 @@ it.each([
   hint: take process.exit out of it, and wait for no promise that never settles
 `,
   })
+  expect(await leftFolders()).toEqual([])
 })
+
+// Each is bundled into a folder of its own.
+const leftFolders = async (): Promise<readonly string[]> =>
+  (await readdir(project.env["TMPDIR"] ?? "")).filter((name) => name.startsWith("alcides-pipeline-"))
+
+it("a mistake that is told while the pipeline loads leaves nothing of it", async () => {
+  await project.pipeline("{}", { before: "await new Promise((resolve) => setTimeout(resolve, 300))" })
+  const running = cli.start(["plan", "--ref", "main"], { env: project.env, cwd: project.repository.root })
+  expect(await running.ended).toMatchObject({ exit: 2, stderr: expect.stringContaining("is no full ref") })
+  expect(await leftFolders()).toEqual([])
+})
+
+it.each(["plan", "run", "effect"])(
+  "an interrupt while the pipeline loads ends %s, and is no success",
+  async (command) => {
+    await project.pipeline("{}", {
+      before: 'note("loading")\nawait new Promise((resolve) => setTimeout(resolve, 1000))',
+    })
+    const args = command === "effect" ? ["effect", "list"] : [command]
+    const running = cli.start(args, { env: project.env, cwd: project.repository.root })
+    await appears(join(project.notes, "notes.txt"))
+    running.child.kill("SIGINT")
+    expect(await running.ended).toEqual({ exit: 130, stdout: "", stderr: "alcides: interrupted by SIGINT\n" })
+    expect(await leftFolders()).toEqual([])
+  },
+)
 
 it("has a code, too", async () => {
   await project.pipeline("process.exit(0)")

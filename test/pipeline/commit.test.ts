@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
@@ -42,6 +42,24 @@ it("asks git once for all the effects of a run, and not before", async () => {
   const answers = await Promise.all(Array.from({ length: 20 }, () => commit.standsTo(one)))
   expect(new Set(answers)).toEqual(new Set(["descendant"]))
   expect((await questions()).filter((question) => question === "merge-base")).toHaveLength(2)
+})
+
+it("starts few gits at once, however many commits are asked about", async () => {
+  const rev = repository.commit()
+  const running = join(folder, "running")
+  const most = join(folder, "most")
+  const git = join(folder, "git")
+  await mkdir(running)
+  await writeFile(most, "0\n")
+  const count = `ls '${running}' | wc -l >>'${most}'`
+  await writeFile(git, `#!/bin/sh\n: >'${running}'/$$; ${count}; sleep 0.05; rm '${running}'/$$; exit 1\n`)
+  await chmod(git, 0o755)
+  const commit = commitOf(rev, { env: { PATH: `${folder}:${process.env["PATH"]}` }, cwd: repository.root })
+  const others = Array.from({ length: 40 }, (_, index) => String(index).padStart(40, "0"))
+  expect(new Set(await Promise.all(others.map((other) => commit.standsTo(other))))).toEqual(new Set(["unknown"]))
+  const counts = (await readFile(most, "utf8")).split("\n").map(Number)
+  expect(Math.max(...counts)).toBeLessThanOrEqual(8)
+  expect(Math.max(...counts)).toBeGreaterThan(1)
 })
 
 it("has no time where the clone lacks the commit", async () => {

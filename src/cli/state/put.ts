@@ -2,6 +2,7 @@ import { Command } from "@commander-js/extra-typings"
 import type { AlcidesError } from "../../errors.ts"
 import { abortable } from "../../state/content.ts"
 import { assertStateName } from "../../state/names.ts"
+import type { StateVersion } from "../../state/store.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
@@ -55,10 +56,11 @@ export const putCommand = (io: Io) =>
           return undefined
         }))
       const input = await openInput(io, { file, allowEmpty: allowEmpty === true })
+      let version: StateVersion
       try {
         if (base === undefined) throw unanswered
         const write = { store, name, description: "alcides state put", wait, writer }
-        const version = await writeVersion(io, write, (options) =>
+        version = await writeVersion(io, write, (options) =>
           store.put(name, abortable(input.content(), io.signal), {
             base,
             inClear: inClear === true,
@@ -66,11 +68,11 @@ export const putCommand = (io: Io) =>
             ...(message !== undefined && { message }),
           }),
         )
-        tellWritten(io, { name, version, json })
       } catch (error) {
         if (!isCutShort(error)) throw error
         throw await keepInput(io, { store, name, input, base, writer, message, inClear: inClear === true, error })
       } finally {
         await input.close()
       }
+      tellWritten(io, { name, version, json })
     })
