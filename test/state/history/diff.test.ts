@@ -51,7 +51,7 @@ describe("diffJson", () => {
       { maxDepth: 4 },
       fc.constantFrom<Json>(null, true, 0, 1, "", "a", "[1]", '{"a":"[2]"}', "{"),
       fc.array(tie("value"), { maxLength: 4 }),
-      fc.dictionary(fc.constantFrom("a", "b", "c d"), tie("value")),
+      fc.dictionary(fc.constantFrom("a", "b", "c d"), tie("value"), { noNullPrototype: true }),
     ),
   }))
 

@@ -24,7 +24,7 @@ async function acquire(store: StateStore, who: string): Promise<Turn> {
   const idempotencyKey = randomUUID()
   const asked = process.hrtime.bigint()
   let answered: bigint | undefined
-  for (let waited = false; ; waited = true) {
+  for (let attempt = 0; ; attempt += 1) {
     const answer = await store.acquire({
       lock: stateLock("counter"),
       exclusive: true,
@@ -35,9 +35,14 @@ async function acquire(store: StateStore, who: string): Promise<Turn> {
       queue: true,
     })
     answered ??= process.hrtime.bigint()
-    if (answer.outcome === "acquired") return { lease: answer.lease, asked, answered, waited }
-    await sleep(5 + answer.ahead * 5 + Math.random() * 10)
+    if (answer.outcome === "acquired") return { lease: answer.lease, asked, answered, waited: attempt > 0 }
+    await sleep(pause(attempt + answer.ahead))
   }
+}
+
+// Milliseconds. A server that answers nothing but questions has no time for the holder.
+function pause(turn: number): number {
+  return Math.min(5 + turn * 5, 500) + Math.random() * 10
 }
 
 /** Under the lock: a file that only one may make, and a counter that only one may change. */
@@ -65,7 +70,7 @@ async function locked(store: StateStore, who: string): Promise<void> {
 
 /** Without a lock: compare and swap alone. */
 async function swapped(store: StateStore, who: string): Promise<void> {
-  for (;;) {
+  for (let attempt = 0; ; attempt += 1) {
     const before = await store.get("swapped")
     const count = before === undefined ? 0 : Number(await textOf(before.content))
     try {
@@ -76,6 +81,7 @@ async function swapped(store: StateStore, who: string): Promise<void> {
       return say(`version ${version}`)
     } catch (error) {
       if (!(error instanceof AlcidesError) || error.code !== "state-conflict") throw error
+      await sleep(Math.random() * pause(attempt))
     }
   }
 }
