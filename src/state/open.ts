@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url"
 import { usageError } from "../errors.ts"
 import { openFileStore } from "./drivers/file.ts"
 import type { Encryption } from "./encryption/encryption.ts"
+import type { CopySource } from "./history/copy-source.ts"
 import { createStateStore } from "./object-state-store.ts"
 import type { ObjectStore } from "./objects.ts"
 import type { Project, StateStore } from "./store.ts"
@@ -21,18 +22,30 @@ const drivers: Readonly<Record<string, (url: string, options: OpenOptions) => Pr
   "s3:": async (url, options) => (await import("./drivers/s3.ts")).openS3Store(url, options),
 }
 
+type OpenFor<T> = (url: string, project: Project, options: OpenOptions) => Promise<T>
+
 // Servers with rules of their own for versions and locks: they are no storage that ours could be laid over.
-const servers: Readonly<Record<string, (url: string, project: Project, options: OpenOptions) => Promise<StateStore>>> =
+const servers: Readonly<Record<string, { readonly store: OpenFor<StateStore>; readonly source: OpenFor<CopySource> }>> =
   {
-    "hercules:": async (url, project, options) =>
-      (await import("./drivers/hercules.ts")).openHerculesStore(url, project, options),
+    "hercules:": {
+      store: async (...where) => (await import("./drivers/hercules.ts")).openHerculesStore(...where),
+      source: async (...where) => (await import("./drivers/hercules.ts")).openHerculesSource(...where),
+    },
   }
 
 /** Opens the store that a URL names; nothing is read or written yet. Throws `store-url-invalid` or `store-driver-unknown`. */
 export async function openStore(url: string, project: Project, options: OpenOptions = {}): Promise<StateStore> {
-  const open = servers[schemeOf(url)]
-  if (open !== undefined) return open(url, project, options)
+  const server = servers[schemeOf(url)]
+  if (server !== undefined) return server.store(url, project, options)
   return createStateStore({ objects: await openObjects(url, options), project, encryption: options.encryption })
+}
+
+/** Opens what the state files of a project are to be copied from. Throws as `openStore` does. */
+export async function openSource(url: string, project: Project, options: OpenOptions = {}): Promise<CopySource> {
+  const server = servers[schemeOf(url)]
+  if (server !== undefined) return server.source(url, project, options)
+  const { objectsSource } = await import("./history/copy-source.ts")
+  return objectsSource({ objects: await openObjects(url, options), project })
 }
 
 /**
@@ -46,7 +59,7 @@ export async function openObjects(url: string, options: OpenOptions = {}): Promi
   if (servers[scheme] !== undefined) {
     throw usageError({
       code: "store-unsupported",
-      message: `this cannot be done with a ${scheme} store: its server does not show what it stores`,
+      message: `this cannot be done with a ${scheme} store: its server has rules of its own for what it stores`,
       hint: `it works with ${Object.keys(drivers).join(", ")} stores`,
     })
   }

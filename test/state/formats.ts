@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { copyProject } from "../../src/state/history/copy.ts"
+import { objectsSource } from "../../src/state/history/copy-source.ts"
 import { pruneState } from "../../src/state/history/prune.ts"
 import { stateLock } from "../../src/state/names.ts"
 import { openObjects, openStore } from "../../src/state/open.ts"
@@ -177,7 +178,8 @@ export function testFormat1(
       break: (store) => store.break("production", { by: "admin@desk" }),
       async copy(_, { url, env }) {
         const objects = await openObjects(url, { env })
-        return copyProject({ from: objects, to: objects, project, hold: (_, act) => act({ id: "none" }) })
+        const from = objectsSource({ objects, project })
+        return copyProject({ from, to: objects, project, hold: (_, act) => act({ id: "none" }) })
       },
     }
     const refuse = async (stored: StoredFormat): Promise<void> => {

@@ -80,7 +80,7 @@ test("a server with rules of its own is no storage", async () => {
   await expect(openObjects("hercules:")).rejects.toMatchObject({
     code: "store-unsupported",
     exit: 2,
-    message: "this cannot be done with a hercules: store: its server does not show what it stores",
+    message: "this cannot be done with a hercules: store: its server has rules of its own for what it stores",
     hint: expect.stringContaining("it works with file:"),
   })
 })

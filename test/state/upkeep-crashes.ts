@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { AlcidesError } from "../../src/errors.ts"
 import { copyProject } from "../../src/state/history/copy.ts"
+import { objectsSource } from "../../src/state/history/copy-source.ts"
 import { pruneState } from "../../src/state/history/prune.ts"
 import { rekeyState } from "../../src/state/history/rekey.ts"
 import { keepFile, keptFileAt } from "../../src/state/kept.ts"
@@ -66,7 +67,12 @@ export function testUpkeepCrashes(driver: string, { makeStorage, steps: least }:
       const [from, to] = [await upkeep.place(fileStorage, before), await upkeep.place(makeStorage, 0)]
       const lease = await upkeep.hold(to.store)
       const copyTo = ({ objects }: Place) =>
-        copyProject({ from: from.objects, to: objects, project, hold: (_, act) => act(lease) })
+        copyProject({
+          from: objectsSource({ objects: from.objects, project }),
+          to: objects,
+          project,
+          hold: (_, act) => act(lease),
+        })
       if (before > 0) await copyTo(to)
       await from.store.put(name, bytes(texts[before] ?? ""), { base: "current", writer })
 

@@ -1,6 +1,7 @@
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Copied } from "../../state/history/copy.ts"
+import type { CopySource } from "../../state/history/copy-source.ts"
 import { createStateStore } from "../../state/object-state-store.ts"
 import { storeUrl } from "../../state/open.ts"
 import type { ObjectStore } from "../../state/objects.ts"
@@ -11,7 +12,7 @@ import { rangesOf } from "./ranges.ts"
 import { writeUnderLease } from "./write.ts"
 
 export type CopyCommand = {
-  readonly from: ObjectStore
+  readonly from: CopySource
   readonly to: ObjectStore
   readonly project: Project
   /** For those who wait meanwhile. */

@@ -1,5 +1,5 @@
 import { Command } from "@commander-js/extra-typings"
-import { openObjects } from "../../state/open.ts"
+import { openObjects, openSource } from "../../state/open.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
@@ -19,7 +19,7 @@ export const pullCommand = (io: Io) =>
     .action(async ({ to, wait, json, ...where }) => {
       const { url, project } = await chosenStore(io, { ...where, contents: "none" })
       await runCopy(io, {
-        from: await openObjects(url, { env: io.env }),
+        from: await openSource(url, project, { env: io.env }),
         to: await openObjects(copyUrl(io, to), { env: io.env }),
         project,
         description: "alcides state pull",

@@ -1,5 +1,5 @@
 import { Command } from "@commander-js/extra-typings"
-import { openObjects } from "../../state/open.ts"
+import { openObjects, openSource } from "../../state/open.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
@@ -24,7 +24,7 @@ export const pushCommand = (io: Io) =>
     .action(async ({ from, wait, json, ...where }) => {
       const { url, project } = await chosenStore(io, { ...where, contents: "none" })
       await runCopy(io, {
-        from: await openObjects(existing(copyUrl(io, from)), { env: io.env }),
+        from: await openSource(existing(copyUrl(io, from)), project, { env: io.env }),
         to: await openObjects(url, { env: io.env }),
         project,
         description: "alcides state push",

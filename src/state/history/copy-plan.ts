@@ -1,5 +1,5 @@
 import { AlcidesError } from "../../errors.ts"
-import type { StateRecord, VersionRecord } from "../records/state-record.ts"
+import type { StateRecord, StoredContent, VersionRecord } from "../records/state-record.ts"
 
 export type CopyPlan = {
   /** Versions of the source that the target does not have yet, oldest first. */
@@ -46,24 +46,35 @@ export function planCopy({ source, target, at }: Sides): CopyPlan {
   return { missing, known, kept, isDone: missing.length === 0 && arePinned }
 }
 
-/** The target's record when everything that is missing was copied. `copied` gives its names for the contents of the source. */
+/** The target's record when everything that is missing was copied. `copied` says what became of the contents of the source. */
 export function applyCopy(
   target: StateRecord,
-  { plan: { missing, known, kept }, copied }: { readonly plan: CopyPlan; readonly copied: ReadonlyMap<string, string> },
+  {
+    plan: { missing, known, kept },
+    copied,
+  }: { readonly plan: CopyPlan; readonly copied: ReadonlyMap<string, StoredContent> },
 ): StateRecord {
   const added = missing.map((version) => {
     if (version.blob === undefined) return version
-    const blob = known.get(version.blob) ?? copied.get(version.blob)
-    if (blob === undefined) throw new Error(`the content of version ${version.version} was not copied`)
-    return { ...version, blob }
+    const blob = known.get(version.blob)
+    if (blob !== undefined) return { ...version, blob }
+    const content = copied.get(version.blob)
+    if (content === undefined) throw new Error(`the content of version ${version.version} was not copied`)
+    return { ...version, ...content }
   })
   return { ...target, versions: [...kept, ...added] }
 }
 
-// Each write has an id of its own, which a copy keeps. The stored bytes of an encrypted version change with its recipients.
+// Each write has an id of its own, which a copy keeps. The stored bytes of an encrypted version change with its recipients, and some
+// servers do not tell the hash of an old version.
 function isSameVersion(original: VersionRecord, version: VersionRecord): boolean {
   if (original.id !== version.id) return false
-  return original.sha256 === version.sha256 || original.encrypted !== undefined || version.encrypted !== undefined
+  return (
+    original.sha256 === "" ||
+    original.sha256 === version.sha256 ||
+    original.encrypted !== undefined ||
+    version.encrypted !== undefined
+  )
 }
 
 function newer(sides: Omit<Sides, "source">, { version, writer, created }: VersionRecord): AlcidesError {

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util"
 import { AlcidesError } from "../../errors.ts"
-import { readHeads } from "../records/all-heads.ts"
-import { abortable, contentMissing, verified } from "../content.ts"
+import { abortable } from "../content.ts"
 import { applyCopy, planCopy, type CopyPlan } from "./copy-plan.ts"
+import { storedContent, type CopySource } from "./copy-source.ts"
 import { headRecords } from "../records/heads.ts"
 import { inParallel } from "../in-parallel.ts"
 import { stateKeys } from "../keys.ts"
@@ -11,7 +11,7 @@ import { formatProject } from "../names.ts"
 import type { ObjectStore } from "../objects.ts"
 import { sweepOrphans, longestWrite, writeTooLong } from "./orphans.ts"
 import { writePermission } from "../locks/permission.ts"
-import { emptyStateRecord, type StateRecord, type VersionRecord } from "../records/state-record.ts"
+import { emptyStateRecord, type StateRecord, type StoredContent, type VersionRecord } from "../records/state-record.ts"
 import type { LeaseId, Project } from "../store.ts"
 
 const filesAtOnce = 3
@@ -21,7 +21,7 @@ const contentsAtOnce = 3
 export type Hold = <T>(name: string, act: (lease: LeaseId) => Promise<T>) => Promise<T>
 
 export type Copy = {
-  readonly from: ObjectStore
+  readonly from: CopySource
   readonly to: ObjectStore
   readonly project: Project
   readonly hold: Hold
@@ -47,8 +47,8 @@ export type Copied = {
  * Throws `state-diverged` when all other state files are done, and `state-absent` when there is none.
  */
 export async function copyProject(copy: Copy): Promise<readonly Copied[]> {
-  const { from, project, onCopied } = copy
-  const heads = await readHeads({ objects: from, project })
+  const { from, onCopied } = copy
+  const heads = await from.heads()
   if (heads.length === 0) throw nothingToCopy(copy)
   const done: Copied[] = []
   const refused: AlcidesError[] = []
@@ -76,7 +76,7 @@ async function copyState(copy: Copy, source: StateRecord): Promise<Copied> {
   } catch (error) {
     if (!(error instanceof AlcidesError) || error.code !== "state-content-missing") throw error
     // It may have been pruned, or encrypted anew, since the head was read.
-    const now = await headRecords({ objects: copy.from, project: copy.project }).read(source.name)
+    const now = await copy.from.head(source.name)
     if (now === undefined || isDeepStrictEqual(now.versions, source.versions)) throw error
     return copyState(copy, now)
   }
@@ -115,25 +115,25 @@ async function copyVersions(copy: Copy, source: StateRecord): Promise<Copied> {
   })
 }
 
-/** Copies what the target does not have, and returns its names for the contents of the source. */
+/** Copies what the target does not have, and returns what became of the contents of the source. */
 async function copyContents(
   { from, to, project, signal }: Copy,
   { name, plan }: { readonly name: string; readonly plan: CopyPlan },
-): Promise<{ readonly copied: ReadonlyMap<string, string>; readonly bytes: number }> {
+): Promise<{ readonly copied: ReadonlyMap<string, StoredContent>; readonly bytes: number }> {
   const { blobs } = stateKeys(project, name)
-  const copied = new Map<string, string>()
+  const copied = new Map<string, StoredContent>()
   let bytes = 0
   await inParallel(contentsOf(plan.missing, plan.known), {
     atOnce: contentsAtOnce,
     act: async ({ blob, version }) => {
-      const where = `version ${version.version} of ${JSON.stringify(name)} at ${from.url}`
-      const content = verified(abortable(await openContent(from, { blobs, blob, where }), signal), {
-        ...version,
-        where,
+      const { content, ...found } = await from.content({ name, version })
+      const written = await to.writeBlob(blobs, {
+        stem: String(version.version),
+        content: abortable(content, signal),
       })
-      const written = await to.writeBlob(blobs, { stem: String(version.version), content })
-      copied.set(blob, written.name)
-      bytes += written.size
+      const { name: copy, size, sha256 } = written
+      copied.set(blob, { blob: copy, size, sha256, ...found })
+      bytes += size
     },
   })
   return { copied, bytes }
@@ -141,13 +141,11 @@ async function copyContents(
 
 /** Reads every content of the record back. Throws `state-content-corrupt`, `-truncated` or `-missing`. */
 async function verifyContents({ to, project, signal }: Copy, { name, versions }: StateRecord): Promise<void> {
-  const { blobs } = stateKeys(project, name)
   await inParallel(contentsOf(versions), {
     atOnce: contentsAtOnce,
-    act: async ({ blob, version }) => {
-      const where = `version ${version.version} of ${JSON.stringify(name)} at ${to.url}`
-      const content = abortable(await openContent(to, { blobs, blob, where }), signal)
-      for await (const _ of verified(content, { ...version, where }));
+    act: async ({ version }) => {
+      const content = await storedContent({ objects: to, project }, { name, version })
+      for await (const _ of abortable(content, signal));
     },
   }).catch((error: unknown) => {
     throw error instanceof AlcidesError && error.code.startsWith("state-content-") ? targetDamaged(error) : error
@@ -171,15 +169,6 @@ function contentsOf(
     if (blob !== undefined && !known.has(blob) && !contents.has(blob)) contents.set(blob, { blob, version })
   }
   return [...contents.values()]
-}
-
-async function openContent(
-  objects: ObjectStore,
-  { blobs, blob, where }: { readonly blobs: string; readonly blob: string; readonly where: string },
-): Promise<AsyncIterable<Uint8Array>> {
-  const content = await objects.readBlob(blobs, blob)
-  if (content === undefined) throw contentMissing(where)
-  return content
 }
 
 function nothingToCopy({ from, project }: Copy): AlcidesError {

@@ -1,8 +1,9 @@
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { openStore } from "../../../src/state/open.ts"
 import { bytes } from "../../state/support/content.ts"
+import { servedStorage } from "../../state/support/hercules-server.ts"
 import { project, projectFolder, type ProjectFolder } from "./project-folder.ts"
 
 const writer = { by: "alice@ci" }
@@ -61,6 +62,7 @@ describe("state pull", () => {
     expect((await backup.get("b.json"))?.version.version).toBe(2)
     expect(await pull(".")).toMatchObject({ code: "store-folder-in-use" })
     expect(await pull("ftp://x")).toMatchObject({ code: "store-driver-unknown" })
+    expect(await pull("hercules:")).toMatchObject({ code: "store-unsupported" })
   })
 })
 
@@ -73,6 +75,20 @@ describe("state push", () => {
     expect((await alcides(["state", "history", "--name", "a.json", "--json", "--store", "file:restored"])).stdout).toBe(
       (await alcides(["state", "history", "--name", "a.json", "--json"])).stdout,
     )
+  })
+
+  it("brings home what Hercules CI has", async () => {
+    const { alcides, env } = await projectFolder()
+    const server = await servedStorage()
+    onTestFinished(server.remove)
+    await (await server.open(project)).put("a.json", bytes("one"), { base: "absent", writer })
+    const inside = { env: { ...env, ...server.env } }
+    expect(await alcides(["state", "push", "--from", server.url], inside)).toEqual({
+      exit: 0,
+      stdout: "",
+      stderr: "state a.json: copied version 1, 3 B; 1 version verified\n",
+    })
+    expect((await alcides(["state", "get", "--name", "a.json", "--file", "-"])).stdout).toBe("one")
   })
 
   it("writes nothing while somebody else holds the state file, but beside the lease of the program around it", async () => {
@@ -99,6 +115,6 @@ describe("state push", () => {
       code: "state-absent",
       message: expect.stringContaining("there are no state files of github/neat-org/other at file:"),
     })
-    expect(await push("--from", "hercules://hercules-ci.com")).toMatchObject({ code: "store-unsupported" })
+    expect(await push("--from", "backup", "--store", "hercules:")).toMatchObject({ code: "store-unsupported" })
   })
 })

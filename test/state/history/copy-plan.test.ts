@@ -13,7 +13,11 @@ const prune = (record: StateRecord, keepLast: number): StateRecord =>
 /** The target after everything missing was copied, under names of its own. */
 function copy(source: StateRecord, target: StateRecord): StateRecord {
   const plan = planCopy({ source, target, at })
-  const copied = new Map(plan.missing.flatMap(({ blob }) => (blob === undefined ? [] : [[blob, `copy of ${blob}`]])))
+  const copied = new Map(
+    plan.missing.flatMap(({ blob, size, sha256 }) =>
+      blob === undefined ? [] : [[blob, { blob: `copy of ${blob}`, size, sha256 }]],
+    ),
+  )
   return applyCopy(target, { plan, copied })
 }
 
@@ -49,9 +53,9 @@ describe("a copy", () => {
     const source = rules.rollBackVersion(putAt(before, 3 * day), { ...writeAt(4 * day), to: 2 })
     const plan = planCopy({ source, target, at })
     expect(numbersOf(plan.missing)).toEqual([3, 4])
-    const copied = new Map([[source.versions[2]?.blob ?? "", "third"]])
+    const copied = new Map([[source.versions[2]?.blob ?? "", { blob: "third", size: 1, sha256: "of the third" }]])
     expect(applyCopy(target, { plan, copied }).versions.slice(2)).toMatchObject([
-      { version: 3, blob: "third" },
+      { version: 3, blob: "third", sha256: "of the third" },
       { version: 4, rollbackOf: 2, blob: target.versions[1]?.blob },
     ])
     expect(() => applyCopy(target, { plan, copied: new Map() })).toThrow("the content of version 3 was not copied")

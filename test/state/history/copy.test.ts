@@ -3,6 +3,7 @@ import { readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/prom
 import { join } from "node:path"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { copyProject, type Copy } from "../../../src/state/history/copy.ts"
+import { objectsSource } from "../../../src/state/history/copy-source.ts"
 import { stateKeys } from "../../../src/state/keys.ts"
 import { stateLock } from "../../../src/state/names.ts"
 import { createStateStore } from "../../../src/state/object-state-store.ts"
@@ -61,7 +62,13 @@ function holding({ store }: Pick<Place, "store">): Copy["hold"] {
 }
 
 const copy = (from: Pick<Place, "objects">, to: Pick<Place, "objects" | "store">, more: Partial<Copy> = {}) =>
-  copyProject({ from: from.objects, to: to.objects, project, hold: holding(to), ...more })
+  copyProject({
+    from: objectsSource({ objects: from.objects, project }),
+    to: to.objects,
+    project,
+    hold: holding(to),
+    ...more,
+  })
 
 async function contents({ store }: Pick<Place, "store">, name: string): Promise<readonly (string | undefined)[]> {
   const texts = []
@@ -107,7 +114,7 @@ describe("copyProject", () => {
     await copy(from, to)
     const never: Copy["hold"] = () => Promise.reject(new Error("locked for nothing"))
     const still: ObjectStore = { ...to.objects, swap: () => Promise.reject(new Error("written for nothing")) }
-    expect(await copyProject({ from: from.objects, to: still, project, hold: never })).toEqual([
+    expect(await copy(from, { ...to, objects: still }, { hold: never })).toEqual([
       { name: "a.json", copied: [], bytes: 0, versions: 3 },
       { name: "b c", copied: [], bytes: 0, versions: 2 },
     ])

@@ -1,6 +1,7 @@
 // Does one longer thing to a store, and stops itself before the given step, as a crash would: URL OPERATION LEASE STEP WITH.
 import { AlcidesError } from "../../../src/errors.ts"
 import { copyProject } from "../../../src/state/history/copy.ts"
+import { objectsSource } from "../../../src/state/history/copy-source.ts"
 import { pruneState } from "../../../src/state/history/prune.ts"
 import { rekeyState } from "../../../src/state/history/rekey.ts"
 import { keptFileAt } from "../../../src/state/kept.ts"
@@ -18,7 +19,10 @@ const objects = stoppingObjects(url, { where, changesOnly: true })
 
 const operations: Readonly<Record<string, () => Promise<unknown>>> = {
   prune: () => pruneState({ objects, project }, { name, retention: { keepLast: 1 }, lease }),
-  copy: () => copyProject({ from: openFileStore(given), to: objects, project, hold: (_, act) => act(lease) }),
+  async copy() {
+    const from = objectsSource({ objects: openFileStore(given), project })
+    await copyProject({ from, to: objects, project, hold: (_, act) => act(lease) })
+  },
   async rekey() {
     const pair = await keyPair(async () => given)
     const encryption = await encryptionFor({ recipients: [pair], identities: [pair] })

@@ -21,7 +21,7 @@ export type FilesOptions = {
 }
 
 // The server keeps no word on encryption: an age file is known by how it begins, and for whom it is by nothing but trying.
-const somebody = { recipients: [] }
+export const somebody: { recipients: string[] } = { recipients: [] }
 
 /** State files on top of what the routes show. */
 export function herculesFiles({ client, routes, locks, encryption }: FilesOptions): StateFiles {
