@@ -1,6 +1,7 @@
-import { chmod, copyFile, mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises"
+import { chmod, copyFile, cp, mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, test } from "vitest"
 import { AlcidesError } from "../../../src/errors.ts"
 import { silentLog } from "../../../src/log.ts"
@@ -71,6 +72,27 @@ async function recover(kept: Kept, store: StateStore, base = kept.about?.base): 
     await held.release()
   }
 }
+
+test("what an earlier Alcides kept is recovered", async () => {
+  const { dir, open } = await fresh()
+  await cp(fileURLToPath(new URL("../../fixtures/kept-format-1", import.meta.url)), dir, { recursive: true })
+  const store = await open()
+  await store.put(name, bytes("one"), { base: "absent", writer })
+  const [kept, ...others] = await listKept(dir)
+  expect(others).toEqual([])
+  expect(kept).toMatchObject({
+    kind: "file",
+    name,
+    at: "2026-11-21T22:01:51.952Z",
+    about: { why: "store-unreachable", base: 1, writer: { by: "alice@ci" } },
+  })
+  if (kept === undefined) throw new Error("nothing is kept")
+  expect(await recover(kept, store)).toMatchObject({
+    version: { version: 2, message: expect.stringMatching(/^effect deploy \(kept /) },
+  })
+  expect(await read(store)).toBe('{"id": 3}\n')
+  expect(await listKept(dir)).toEqual([])
+})
 
 const read = async (store: StateStore): Promise<string> => textOf((await store.get(name))?.content ?? bytes(""))
 
