@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { randomBytes, randomUUID } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
 import { readdir } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -194,7 +194,7 @@ for (const place of ["hercules:", "hercules:current-task"]) {
   })
 }
 
-test("puts of Alcides wait for one another, and not for whoever holds the lock", async () => {
+test("puts of Alcides wait for one another, and for none that goes on and on", async () => {
   const storage = await started(plainStorage)
   const store = await storage.open(project)
   const request = {
@@ -212,12 +212,37 @@ test("puts of Alcides wait for one another, and not for whoever holds the lock",
   const first = await Promise.race([put, new Promise((resolve) => setTimeout(resolve, 300, "waits"))])
   expect(first).toBe("waits")
   const hasty = openHerculesStore(storage.url, project, { env: storage.env, patience: { ...patience, deadline: 200 } })
+  // It may be a long one, or its program was killed.
   await expect(hasty.put("a.json", bytes("x"), { base: "absent", writer })).rejects.toMatchObject({
-    code: "store-busy",
-    message: 'others put "a.json" all the time, and this put had no turn for 0.2 seconds',
+    code: "state-locked",
+    exit: 6,
+    message: expect.stringMatching(
+      /^"a.json" is locked by server-user \(alcides: a put under way\) since \S+, until \S+ unless renewed$/,
+    ),
   })
   await store.release(other.lease.id)
   expect(await put).toMatchObject({ version: 1 })
+})
+
+test("a put that others are always before is told so", async () => {
+  const endpoint = await httpServer((request, response) => {
+    request.resume()
+    const by = {
+      id: randomUUID(),
+      startTime: "2030-01-01T00:00:00Z",
+      expirationTime: "2030-01-01T00:10:00Z",
+      description: "alcides: a put under way",
+      exclusive: true,
+    }
+    response.end(JSON.stringify({ tag: "Blocked", contents: { blockedByLeases: [by] } }))
+  })
+  const env = { HERCULES_CI_API_TOKEN: token }
+  const store = openHerculesStore(`hercules:${endpoint}`, project, { env, patience: { ...patience, deadline: 200 } })
+  await expect(store.put("a.json", bytes("x"), { base: "absent", writer })).rejects.toMatchObject({
+    code: "store-busy",
+    exit: 1,
+    message: 'others put "a.json" all the time, and this put had no turn for 0.2 seconds',
+  })
 })
 
 test("content that cannot be kept on its way is not put, and is no fault of the server's", async () => {
