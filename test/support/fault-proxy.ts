@@ -8,12 +8,15 @@ import { freePorts } from "./free-ports.ts"
 export type Fault =
   /** Milliseconds on the way there. */
   | { readonly kind: "delay"; readonly ms: number }
-  /** The connection breaks before the server has heard anything. */
-  | { readonly kind: "cut before" }
-  /** The connection breaks in the middle of the request's body. */
-  | { readonly kind: "cut during" }
-  /** The server has done it all, and the connection breaks before a byte of the answer. */
-  | { readonly kind: "cut after" }
+  /**
+   * The connection breaks: before the server has heard anything, in the middle of the request's body, or when the server has done it all,
+   * before a byte of the answer.
+   */
+  | {
+      readonly kind: "cut before" | "cut during" | "cut after"
+      /** Done right before the client can notice, such as killing it. */
+      readonly first?: () => void
+    }
   /** Another answer than the server's. With `done` the server has done what was asked all the same. */
   | {
       readonly kind: "answer"
@@ -97,7 +100,11 @@ type Exchange = {
 }
 
 async function pass({ target, request, response, fault }: Exchange): Promise<void> {
-  if (fault?.kind === "cut before") return void request.socket.destroy()
+  const cut = (): void => {
+    if (fault !== undefined && "first" in fault) fault.first?.()
+    request.socket.destroy()
+  }
+  if (fault?.kind === "cut before") return cut()
   if (fault?.kind === "delay") await sleep(fault.ms)
   if (fault?.kind === "answer" && !fault.done) {
     request.resume()
@@ -105,12 +112,12 @@ async function pass({ target, request, response, fault }: Exchange): Promise<voi
     return answerInstead(response, fault)
   }
   const answer = await askServer({ target, request, cutDuring: fault?.kind === "cut during" })
-  if (answer === undefined) return void request.socket.destroy()
+  if (answer === undefined) return cut()
   const body = await buffer(answer)
   const half = body.subarray(0, Math.floor(body.length / 2))
   switch (fault?.kind) {
     case "cut after":
-      return void request.socket.destroy()
+      return cut()
     case "silence":
       return
     case "answer":

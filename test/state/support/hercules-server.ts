@@ -18,6 +18,8 @@ export type HerculesStorage = Omit<ProgramStorage, "copy"> & {
   readonly endpoint: string
   /** Where the server keeps it, for who wants to go around the server. */
   readonly behind: (project: Project) => Promise<StateStore>
+  /** The same for its locks. */
+  readonly locksBehind: (project: Project) => Promise<StateStore>
 }
 
 /** `alcides serve state` over a file store, with one token for everything of two sites. */
@@ -35,6 +37,7 @@ export async function plainStorage(): Promise<HerculesStorage> {
   return {
     ...served,
     ...clientOf(proxy.endpoint),
+    locksBehind: (project) => served.behind(placeOfLocks(project)),
     remove: async () => {
       await proxy.stop()
       await served.remove()
@@ -64,6 +67,7 @@ async function start(storeOf: (url: string) => (project: Project) => Promise<Sta
   return {
     ...clientOf(server.url),
     behind: (project) => openStore(url, project),
+    locksBehind: (project) => openStore(url, project),
     async remove() {
       await server.close()
       await rm(folder, { recursive: true, force: true })
@@ -78,8 +82,10 @@ function clientOf(endpoint: string): Pick<HerculesStorage, "endpoint" | "url" | 
 }
 
 // The locks of another project never guard the state files of this one.
+const placeOfLocks = (project: Project): Project => ({ ...project, name: `${project.name}-locks` })
+
 async function advisoryStore(url: string, project: Project): Promise<StateStore> {
-  const locks = await openStore(url, { ...project, name: `${project.name}-locks` })
+  const locks = await openStore(url, placeOfLocks(project))
   const files = await openStore(url, project)
   return {
     ...locks,
