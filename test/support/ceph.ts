@@ -16,7 +16,7 @@ export type S3User = { readonly name: string; readonly accessKeyId: string; read
 export type S3Server = {
   readonly endpoint: string
   readonly region: string
-  /** May make buckets, and owns what it makes. */
+  /** May make buckets, and owns what it makes; may also make roles, and say whose tokens the server takes. */
   readonly owner: S3User
   /** May do nothing until a bucket's policy allows it. */
   readonly guest: S3User
@@ -102,7 +102,7 @@ async function cluster({
   start("ceph-osd", ["-i", "0"])
   const [owner, guest] = [newUser("owner"), newUser("guest")]
   // The first user also makes the gateway's pools, which two programs must not do at once.
-  await createUser(programs, owner)
+  await createUser(programs, owner, ["--caps", "roles=*;oidc-provider=*"])
   const gateway = start("radosgw", ["-n", "client.rgw"])
   const endpoint = `http://127.0.0.1:${port}`
   await Promise.all([createUser(programs, guest), untilItAnswers(endpoint, gateway)])
@@ -113,10 +113,14 @@ function newUser(name: string): S3User {
   return { name, accessKeyId: `${name}-${randomUUID().slice(0, 8)}`, secretAccessKey: randomUUID() }
 }
 
-async function createUser(programs: CephPrograms, { name, accessKeyId, secretAccessKey }: S3User): Promise<void> {
+async function createUser(
+  programs: CephPrograms,
+  { name, accessKeyId, secretAccessKey }: S3User,
+  more: readonly string[] = [],
+): Promise<void> {
   const named = ["--uid", name, "--display-name", name]
   const keys = ["--access-key", accessKeyId, "--secret-key", secretAccessKey]
-  await programs.run("radosgw-admin", ["-n", "client.rgw", "user", "create", ...named, ...keys])
+  await programs.run("radosgw-admin", ["-n", "client.rgw", "user", "create", ...named, ...keys, ...more])
 }
 
 async function untilItAnswers(endpoint: string, gateway: ChildProcess): Promise<void> {

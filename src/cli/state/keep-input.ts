@@ -9,11 +9,12 @@ export function isStoreFailure(error: unknown): error is AlcidesError {
   return error instanceof AlcidesError && error.code.startsWith("store-") && error.exit !== Exit.usage
 }
 
+const lasting = new Set(["store-unsafe", "store-denied", "store-credentials-refused"])
+
 // What will not work by waiting is told as it stands.
 function hintFor(error: unknown): string {
   if (!isStoreFailure(error)) return ""
-  const lasting = error.code === "store-unsafe" || error.code === "store-denied"
-  return lasting && error.hint !== undefined ? `${error.hint}; then: ` : "when the store works again: "
+  return lasting.has(error.code) && error.hint !== undefined ? `${error.hint}; then: ` : "when the store works again: "
 }
 
 const cutShort = new Set(["lease-lost", "state-write-too-long"])

@@ -3,6 +3,7 @@ import { homedir } from "node:os"
 import { join } from "node:path"
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3"
 import type { ServerClock } from "./clock.ts"
+import { markMissingCredentials } from "./credentials.ts"
 import type * as Sdk from "./sdk.ts"
 import { isAws, type S3Place } from "./url.ts"
 
@@ -54,6 +55,7 @@ export async function connect({
   // Servers that are not AWS mostly have no regions, but a request must be signed for one.
   if (region === undefined && endpoint !== undefined && !(await knowsRegion(client)))
     client = new sdk.S3Client({ ...config, region: anyRegion })
+  markMissingCredentials(client, { profile: env["AWS_PROFILE"] || undefined })
   client.middlewareStack.add(
     (next) => async (args) => {
       const sent = performance.now()

@@ -1,4 +1,5 @@
 import { AlcidesError, Exit, messageOf, type ErrorDetails } from "../../../errors.ts"
+import { tellLacking } from "./credentials-errors.ts"
 import { isUnreachable, type Failure, type Step } from "./failures.ts"
 import type { S3Place } from "./url.ts"
 
@@ -15,32 +16,19 @@ export function storeError(failed: Failed): AlcidesError {
   return new AlcidesError({ ...tell(failed), cause: failed.failure.cause })
 }
 
-function lackingCredentials(code: string, { bucket, profile }: S3Place): Pick<Told, "message" | "hint"> | undefined {
-  if (code === "ERR_INVALID_CHAR") {
-    return {
-      message: `the credentials for the state store s3://${bucket} hold a character that none has, such as a line break`,
-      hint: "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to the bare words",
-    }
-  }
-  if (!code.endsWith("CredentialsProviderError")) return undefined
-  if (profile !== undefined) {
-    return {
-      message: `the profile ${JSON.stringify(profile)} that the state store's URL names gives no credentials`,
-      hint: "look for it in ~/.aws/config and ~/.aws/credentials, or leave profile= out of the URL",
-    }
-  }
-  return {
-    message: `no credentials for the state store s3://${bucket} were found`,
-    hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or give the machine a role",
-  }
-}
-
 function tell({ failure, step, place }: Failed): Told {
-  const { code, status, requestId, region, cause } = failure
+  const { code, status, requestId, region, cause, lacking } = failure
   const { bucket, endpoint = "AWS" } = place
   const where = `s3://${bucket}/${place.prefix}${step.key}`
-  const lacking = lackingCredentials(code, place)
-  if (lacking !== undefined) return { code: "store-credentials-missing", ...lacking, exit: Exit.usage }
+  if (lacking !== undefined) return tellLacking(lacking, place)
+  if (code === "ERR_INVALID_CHAR") {
+    return {
+      code: "store-credentials-missing",
+      message: `the credentials for the state store s3://${bucket} hold a character that none has, such as a line break`,
+      hint: "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to the bare words",
+      exit: Exit.usage,
+    }
+  }
   if (status === undefined && messageOf(cause).startsWith("Region is missing")) {
     return {
       code: "store-region-wrong",

@@ -1,4 +1,6 @@
+import { isSystemError } from "../../../system-error.ts"
 import { retryAfter } from "../patience.ts"
+import { NoCredentials } from "./credentials.ts"
 
 /** One request. */
 export type Step = {
@@ -19,7 +21,19 @@ export type Failure = {
   readonly region?: string | undefined
   /** Milliseconds, when the server told. */
   readonly retryAfter?: number | undefined
+  /** The request was not sent, for lack of credentials. */
+  readonly lacking?: Lacking
   readonly cause?: unknown
+}
+
+/** Why there are no credentials. */
+export type Lacking = {
+  /** Of who gives them. */
+  readonly failure: Failure
+  /** Whether there were some before. */
+  readonly expired: boolean
+  /** The profile that the environment names. */
+  readonly profile: string | undefined
 }
 
 /** An answer of success that does not say what it should. */
@@ -29,6 +43,11 @@ export function unusable(code: string): Failure {
 
 /** What the SDK threw. */
 export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof NoCredentials) {
+    const { expired, profile, cause } = thrown
+    const failure = failureOf(cause)
+    return { code: "NoCredentials", retryAfter: failure.retryAfter, lacking: { failure, expired, profile }, cause }
+  }
   const error = fieldsOf(thrown)
   const metadata = fieldsOf(error["$metadata"])
   const response = fieldsOf(error["$response"])
@@ -51,18 +70,27 @@ const passingStatus = new Set([408, 409, 412, 429])
 // Not implemented, no space left.
 const settledStatus = new Set([501, 507])
 const nobodyThere = new Set(["ENOTFOUND", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"])
-const hopeless = /^(CERT_|ERR_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)|^EPROTO$|CredentialsProviderError$/
+const hopeless = /^(CERT_|ERR_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)|^EPROTO$|ProviderError$/
 
 /** Whether the connection failed, and not the server. */
 export function isUnreachable({ code, status }: Failure): boolean {
   return status === undefined && (/^(E[A-Z]+|TimeoutError|AbortError)$/.test(code) || hopeless.test(code))
 }
 
+/** Which file could not be read, if that is what failed. */
+export function unreadableFile({ cause }: Failure): string | undefined {
+  if (!isSystemError(cause)) return undefined
+  // A folder can be opened, and what fails later does not say what was opened.
+  if (cause.code === "EISDIR") return "a file that is needed for them"
+  return "path" in cause ? textOf(cause.path) : undefined
+}
+
 /** How often a request that failed so may be sent in all. */
 export function attemptsFor(failure: Failure): number {
-  const { code, status } = failure
+  const { code, status, lacking } = failure
+  if (lacking !== undefined) return attemptsFor(lacking.failure)
   if (status === undefined) {
-    if (hopeless.test(code)) return 1
+    if (hopeless.test(code) || unreadableFile(failure) !== undefined) return 1
     // A server that is being restarted refuses for a moment; a wrong address does so for ever.
     if (nobodyThere.has(code)) return 6
     return isUnreachable(failure) ? Number.POSITIVE_INFINITY : 3
@@ -76,8 +104,9 @@ export function attemptsFor(failure: Failure): number {
 
 /** Whether the server surely did nothing, so that what stands need not be asked. */
 export function isRefusal(failure: Failure): boolean {
-  const { status } = failure
-  return status !== undefined && status >= 300 && status !== 404 && attemptsFor(failure) === 1
+  const { status, lacking } = failure
+  const undone = lacking !== undefined || (status !== undefined && status >= 300 && status !== 404)
+  return undone && attemptsFor(failure) === 1
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { NoCredentials } from "../../../../src/state/drivers/s3/credentials.ts"
 import { attemptsFor, failureOf, isRefusal, isUnreachable } from "../../../../src/state/drivers/s3/failures.ts"
 import { patience } from "../../../../src/state/drivers/s3/patience.ts"
 
@@ -55,6 +56,26 @@ test("what the SDK throws is told by the server's code when there was an answer,
   expect(failureOf(broken)).toMatchObject({ code: "ECONNRESET", status: undefined })
   expect(isUnreachable(failureOf(broken))).toBe(true)
   for (const thrown of [undefined, null, "text", 7]) expect(failureOf(thrown)).toMatchObject({ code: "unknown" })
+})
+
+test("a request that was not sent for lack of credentials is no answer of the server's", () => {
+  const lackingFor = (cause: Error) => failureOf(new NoCredentials({ cause, expired: false, profile: undefined }))
+  const refused = Object.assign(new Error("no"), { name: "NoSuchKey", $metadata: { httpStatusCode: 404 } })
+  expect(lackingFor(refused)).toMatchObject({
+    code: "NoCredentials",
+    lacking: { failure: { code: "NoSuchKey", status: 404 } },
+  })
+  expect(lackingFor(refused).status).toBeUndefined()
+  expect([attemptsFor(lackingFor(refused)), isRefusal(lackingFor(refused))]).toEqual([1, true])
+  const busy = Object.assign(new Error("slow down"), {
+    name: "Throttling",
+    $metadata: { httpStatusCode: 503 },
+    $response: { headers: { "retry-after": "3" } },
+  })
+  expect(lackingFor(busy)).toMatchObject({ retryAfter: 3000 })
+  expect([attemptsFor(lackingFor(busy)), isRefusal(lackingFor(busy))]).toEqual([forever, false])
+  const missing = Object.assign(new Error("ENOENT"), { code: "ENOENT", syscall: "open", path: "/token" })
+  expect(attemptsFor(lackingFor(missing))).toBe(1)
 })
 
 test("patience ends with the attempts that make sense, and waits for nobody longer than a minute", async () => {
