@@ -21,7 +21,11 @@ const { output } = await build({
   platform: "node",
   // esbuild carries a native program, so it stays a package of its own; the rest is bundled because start-up counts.
   external: ["esbuild"],
-  resolve: { alias: { alcides: join(root, "src/index.ts") } },
+  resolve: {
+    alias: { alcides: join(root, "src/index.ts") },
+    // Of CommonJS nothing can be left out, and what it would load later is in the same chunk: AWS's SDK would be twice as large.
+    mainFields: ["module", "main"],
+  },
   plugins: [ownZodMini, commanderStartsNothing],
   transform: { target: "node20.11", define: { ALCIDES_VERSION: JSON.stringify(version) } },
   // The version is text where it is used, instead of a file of its own.
@@ -47,6 +51,7 @@ const { output } = await build({
           priority: 1,
         }),
         chunkOf("lease", { roots: sources("state/locks/lease.ts", "cli/lock/waiting.ts"), priority: 1 }),
+        chunkOf("sdk", { roots: sources("state/drivers/s3/sdk.ts"), priority: 1 }),
         chunkOf("zod", { roots: sources("schema.ts"), priority: 1 }),
         chunkOf("engine", { roots: sources("index.ts", "cli/run.ts"), except: sources("index.ts", "cli/run.ts") }),
       ],

@@ -77,6 +77,29 @@ test("commands that only read load few files, no bigger than they have to be", a
   expect(existsSync(join(home, ".cache/alcides"))).toBe("enableCompileCache" in nodeModule)
 })
 
+test("what S3 with keys needs not, the other sources of credentials, is there, and loaded by those who use it", async () => {
+  const chunks = join(copy.path, "dist", "chunks")
+  const names = await readdir(chunks)
+  const texts = await Promise.all(
+    names.map(async (name) => [name, await readFile(join(chunks, name), "utf8")] as const),
+  )
+  const holding = (text: string) => texts.filter(([, content]) => content.includes(text)).map(([name]) => name)
+  const [sdk = "", ...more] = holding("ListMultipartUploads").filter((name) => name.startsWith("sdk-"))
+  expect(more).toEqual([])
+  // Each 100 KB cost every command at an s3: store ten milliseconds.
+  expect((await stat(join(chunks, sdk))).size).toBeLessThan(300_000)
+  const sources = [
+    "AssumeRoleWithWebIdentity",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "credential_process",
+    "sso_session",
+  ]
+  for (const source of sources) {
+    expect(holding(source), source).not.toEqual([])
+    expect(holding(source), source).not.toContain(sdk)
+  }
+})
+
 test("the types of the package import declared dependencies only", async () => {
   const types = join(copy.path, "dist", "types")
   const names = (await readdir(types, { recursive: true })).filter((name) => name.endsWith(".d.ts"))
