@@ -161,6 +161,7 @@ async function runUnderLeases(
     env: {
       ALCIDES_STATE: store.url,
       ALCIDES_PROJECT: formatProject(store.project),
+      ALCIDES_KEPT: keptFolder,
       ...(recipients.length > 0 && { ALCIDES_AGE_RECIPIENTS: recipients.join(" ") }),
     },
     writer: detected.writer,

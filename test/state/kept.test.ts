@@ -67,8 +67,11 @@ test("keeps the file for its owner alone, and says beside it what it is", async 
   expect((await readdir(dirname(kept))).length).toBe(2)
 })
 
-test("is kept below the user's state", () => {
+test("is kept below the user's state, or where that was told", () => {
   expect(keptHome({ HOME: "/home/alice" })).toBe("/home/alice/.local/state/alcides/kept")
+  expect(keptHome({ HOME: "/home/alice", ALCIDES_KEPT: "" })).toBe("/home/alice/.local/state/alcides/kept")
+  expect(keptHome({ HOME: "/home/alice", ALCIDES_KEPT: "kept" })).toBe("/home/alice/.local/state/alcides/kept")
+  expect(keptHome({ HOME: "/private", ALCIDES_KEPT: "/srv/kept" })).toBe("/srv/kept")
 })
 
 test("does not write down what a program's failure said: it may hold a secret", async () => {

@@ -1,9 +1,13 @@
-import { join } from "node:path"
+import { isAbsolute, join } from "node:path"
 import { stateHome } from "../open.ts"
 
-/** Where this user's machine keeps what could not be put into a store. */
+/**
+ * Where this user's machine keeps what could not be put into a store: `$ALCIDES_KEPT`, else below the user's state. Programs of an effect
+ * are told by that variable, as their own HOME ends with the effect.
+ */
 export function keptHome(env: Readonly<Record<string, string | undefined>>): string {
-  return join(stateHome(env), "alcides", "kept")
+  const { ALCIDES_KEPT: told } = env
+  return told !== undefined && isAbsolute(told) ? told : join(stateHome(env), "alcides", "kept")
 }
 
 /** The folder, below `dir`, of what one project could not put. */
