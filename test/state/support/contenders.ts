@@ -80,7 +80,8 @@ async function swapped(store: StateStore, who: string): Promise<void> {
       })
       return say(`version ${version}`)
     } catch (error) {
-      if (!(error instanceof AlcidesError) || error.code !== "state-conflict") throw error
+      // A server that keeps no order may leave somebody without a turn.
+      if (!(error instanceof AlcidesError) || !["state-conflict", "store-busy"].includes(error.code)) throw error
       // Where a put first waits for others, to ask again at once is to wait for nothing: somebody else will have been first.
       await sleep(Math.random() * Math.min(5 * 2 ** attempt, 10_000))
     }
