@@ -1,4 +1,16 @@
-import { link, mkdir, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises"
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { openFileStore } from "../../../src/state/drivers/file.ts"
@@ -301,6 +313,49 @@ describe("a folder that is no store", () => {
     await expect(put(strict, "one")).rejects.toMatchObject(missing)
     await put(await openStore(url, project), "one")
     expect(await read(strict)).toBe("one")
+  })
+})
+
+describe("a store that goes away", () => {
+  const missing = { code: "store-missing", message: expect.stringContaining("is not there any more"), exit: 1 }
+  const ways = [
+    ["nothing is left", async () => {}],
+    ["its empty mount point is left", async (root: string) => void (await mkdir(root))],
+    ["another store is there now", async (root: string) => put(await openStore(`file://${root}`, project), "other")],
+  ] as const
+
+  test.each(ways)("is not empty, for who has read of it: %s", async (_, replace) => {
+    const { root, url, store: writing } = await fresh()
+    await put(writing, "one")
+    const store = await openStore(url, project)
+    expect(await read(store)).toBe("one")
+    await rename(root, `${root}-away`)
+    onTestFinished(() => rm(`${root}-away`, { recursive: true, force: true }))
+    await replace(root)
+    const before = await readdir(root, { recursive: true }).catch(() => [])
+    await expect(store.get("b.json")).rejects.toMatchObject(missing)
+    await expect(store.history("b.json")).rejects.toMatchObject(missing)
+    await expect(store.put("b.json", bytes("new"), { base: "current", writer })).rejects.toMatchObject(missing)
+    expect(await readdir(root, { recursive: true }).catch(() => [])).toEqual(before)
+    if (replace === ways[2][1]) return
+    await expect(store.get("a.json")).rejects.toMatchObject(missing)
+    await expect(store.list()).rejects.toMatchObject(missing)
+    await expect(store.locks()).rejects.toMatchObject(missing)
+    await rm(root, { recursive: true, force: true })
+    await rename(`${root}-away`, root)
+    expect(await read(store)).toBe("one")
+  })
+
+  test("takes nothing from who has written to it either", async () => {
+    const { root, store } = await fresh()
+    await put(store, "one")
+    await rename(root, `${root}-away`)
+    onTestFinished(() => rm(`${root}-away`, { recursive: true, force: true }))
+    await mkdir(root)
+    await expect(read(store)).rejects.toMatchObject(missing)
+    await expect(put(store, "two")).rejects.toMatchObject({ exit: 1 })
+    await expect(store.put("b.json", bytes("new"), { base: "absent", writer })).rejects.toMatchObject({ exit: 1 })
+    expect(await readdir(root)).toEqual([])
   })
 })
 

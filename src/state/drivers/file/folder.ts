@@ -16,6 +16,8 @@ export interface StoreFolder {
   readonly root: string
   /** True when the store is there; false when nothing was ever put here. Throws for a folder that is no store. */
   exists(): Promise<boolean>
+  /** Asked before anything is called absent: throws `store-missing` when the store that was here is not here any more. */
+  assertStill(): Promise<void>
   /** Makes the store when it is not there yet. */
   create(): Promise<void>
   /** Makes a folder, and all above it, to stay. */
@@ -48,20 +50,20 @@ export function storeFolder({
 }): StoreFolder {
   const markerPath = join(root, "alcides-store.json")
   const temporaries = join(root, "tmp")
-  let known = false
+  /** The id of the store, once it was seen. */
+  let known: string | undefined
   let writable = false
 
-  const readMarker = async (): Promise<boolean> => {
+  const readMarker = async (): Promise<string | undefined> => {
     const text = await step({ name: "read marker", path: markerPath, expect: ["ENOENT", "ENOTDIR"] }, () =>
       readFile(markerPath, "utf8"),
     )
-    if (text !== undefined) parseRecord({ text, schema: markerSchema, where: markerPath })
-    return text !== undefined
+    return text === undefined ? undefined : parseRecord({ text, schema: markerSchema, where: markerPath }).id
   }
 
   const exists = async (): Promise<boolean> => {
-    known ||= await readMarker()
-    if (known) return true
+    known ??= await readMarker()
+    if (known !== undefined) return true
     if (!create) {
       throw new AlcidesError({
         code: "store-missing",
@@ -76,9 +78,18 @@ export function storeFolder({
     // What could not be put is kept below the folder of the user's own store, which may not be there yet.
     const isEmpty = entries?.every((entry) => entry === "tmp" || entry === "kept") ?? true
     // Another program may have made the store since the marker was looked for.
-    known = !isEmpty && (await readMarker())
-    if (isEmpty || known) return known
+    if (!isEmpty) known = await readMarker()
+    if (isEmpty || known !== undefined) return known !== undefined
     throw folderInUse(`${root} is no state store, and there is something else in it`)
+  }
+
+  const assertStill = async (): Promise<void> => {
+    if (known === undefined || (await readMarker()) === known) return
+    throw new AlcidesError({
+      code: "store-missing",
+      message: `the state store at ${root} is not there any more`,
+      hint: "was its file system unmounted, or the folder replaced? nothing was changed",
+    })
   }
 
   const settle = async (folder: string): Promise<void> => {
@@ -130,9 +141,10 @@ export function storeFolder({
   const createStore = async (): Promise<void> => {
     if (writable) return
     const isThere = await exists()
+    await assertStill()
     await makeFolder(temporaries)
     if (!isThere) await mark()
-    known = true
+    known ??= await readMarker()
     writable = true
   }
 
@@ -164,6 +176,7 @@ export function storeFolder({
   return {
     root,
     exists,
+    assertStill,
     create: createStore,
     makeFolder,
     temporary,

@@ -90,7 +90,10 @@ export function fileRecords({
       const path = pathOf(key)
       for (let attempt = 0; attempt < mostReads; attempt += 1) {
         const generation = await newest(path)
-        if (generation === undefined) return undefined
+        if (generation === undefined) {
+          await folder.assertStill()
+          return undefined
+        }
         const found = await readGeneration(path, generation)
         // Pruned between listing and reading: others have written since.
         if (found !== undefined) return { text: found.text, tag: tagOf(generation, found.id) }
@@ -102,7 +105,10 @@ export function fileRecords({
       await folder.create()
       const path = pathOf(key)
       const [previous = "0", parent = "-"] = expected === "absent" ? [] : expected.split(":")
-      if (expected === "absent") await folder.makeFolder(path)
+      if (expected === "absent") {
+        await folder.assertStill()
+        await folder.makeFolder(path)
+      }
       const generation = Number(previous) + 1
       const id = randomUUID()
       const target = fileOf(path, generation)
@@ -121,7 +127,9 @@ export function fileRecords({
     async children(key) {
       if (!(await folder.exists())) return []
       const path = pathOf(key)
-      return (await step({ name: "list folder", path, expect: ["ENOENT"] }, () => readdir(path))) ?? []
+      const found = await step({ name: "list folder", path, expect: ["ENOENT"] }, () => readdir(path))
+      if (found === undefined) await folder.assertStill()
+      return found ?? []
     },
   }
 }
