@@ -1,3 +1,5 @@
+import type { CopySource } from "../state/history/copy-source.ts"
+import type { ObjectStore } from "../state/objects.ts"
 import type { StateStore } from "../state/store.ts"
 
 // In milliseconds: how long something that is given back may take once the command is over.
@@ -26,6 +28,39 @@ export function interruptible(store: StateStore, signal: AbortSignal): StateStor
     break: (lock, options) => until(store.break(lock, options)),
     withdraw: (lock, idempotencyKey) => briefly(store.withdraw(lock, idempotencyKey)),
     release: (leaseId) => briefly(store.release(leaseId)),
+  }
+}
+
+/** The same for what lies below the store, where a command works on records themselves. */
+export function interruptibleObjects(objects: ObjectStore, signal: AbortSignal): ObjectStore {
+  const until = <T>(work: Promise<T>): Promise<T> => untilAborted(signal, work)
+  return {
+    url: objects.url,
+    read: (key) => until(objects.read(key)),
+    swap: (key, change) => until(objects.swap(key, change)),
+    children: (folder) => until(objects.children(folder)),
+    writeBlob: (folder, blob) => until(objects.writeBlob(folder, blob)),
+    async readBlob(folder, name) {
+      const content = await until(objects.readBlob(folder, name))
+      return content === undefined ? undefined : contentUntil(signal, content)
+    },
+    blobs: (folder) => until(objects.blobs(folder)),
+    removeBlob: (folder, name) => until(objects.removeBlob(folder, name)),
+    now: () => until(objects.now()),
+  }
+}
+
+/** The same for where a project is copied from. */
+export function interruptibleSource(source: CopySource, signal: AbortSignal): CopySource {
+  const until = <T>(work: Promise<T>): Promise<T> => untilAborted(signal, work)
+  return {
+    url: source.url,
+    heads: () => until(source.heads()),
+    head: (name) => until(source.head(name)),
+    async content(version) {
+      const { content, ...found } = await until(source.content(version))
+      return { ...found, content: contentUntil(signal, content) }
+    },
   }
 }
 

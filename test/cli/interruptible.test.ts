@@ -3,6 +3,8 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { expect, it, onTestFinished } from "vitest"
 import { AlcidesError } from "../../src/errors.ts"
+import { openStore } from "../../src/state/open.ts"
+import { project } from "../state/contract.ts"
 import { s3Url } from "../state/support/s3-storage.ts"
 import { faultyStorage } from "../state/support/faulty-storage.ts"
 import { buildCli } from "../support/built-cli.ts"
@@ -15,6 +17,12 @@ it.each([
   ["state", "get", "--name", "a.json", "--file", "got.json"],
   ["state", "history", "--name", "a.json"],
   ["state", "put", "--name", "a.json", "--file", "-"],
+  ["state", "pin", "--name", "a.json", "--version", "1"],
+  ["state", "unpin", "--name", "a.json", "--version", "1"],
+  ["state", "prune", "--all", "--keep-last", "1"],
+  ["state", "rekey", "--name", "a.json", "--in-clear"],
+  ["state", "pull", "--to", "backup"],
+  ["state", "push", "--from", "elsewhere"],
   ["lock", "list"],
 ])("%s %s waits for no server that is silent, once it is interrupted", async (...args) => {
   const { storage, proxy, openDirectly, remove } = await faultyStorage()
@@ -30,6 +38,8 @@ it.each([
   if (args[1] === "get") proxy.plan(({ path }) => (path.includes("/blobs/") ? { kind: "stall" } : undefined))
   const store = s3Url(storage.bucket, { endpoint: proxy.endpoint })
   const env = { ...home.env, ...storage.env, ALCIDES_STATE: store, ALCIDES_PROJECT: "github/neat-org/neat-repo" }
+  const elsewhere = await openStore(`file:${home.folder}/elsewhere`, project)
+  await elsewhere.put("a.json", content(), { base: "absent", writer: { by: "alice" } })
   const stop = new AbortController()
   const running = runCli([...args], { env, cwd: home.folder, input: "new", signal: stop.signal })
   await sleep(500)

@@ -6,6 +6,7 @@ import { createStateStore } from "../../state/object-state-store.ts"
 import { storeUrl } from "../../state/open.ts"
 import type { ObjectStore } from "../../state/objects.ts"
 import type { Project } from "../../state/store.ts"
+import { interruptible, interruptibleObjects, interruptibleSource } from "../interruptible.ts"
 import type { Io } from "../io.ts"
 import { formatSize } from "../size.ts"
 import { rangesOf } from "./ranges.ts"
@@ -35,13 +36,12 @@ export async function runCopy(
   io: Io,
   { from, to, project, description, wait, isNested, json }: CopyCommand,
 ): Promise<void> {
-  const store = createStateStore({ objects: to, project })
+  const store = interruptible(createStateStore({ objects: to, project }), io.signal)
   const { copyProject } = await import("../../state/history/copy.ts")
   const copied = await copyProject({
-    from,
-    to,
+    from: interruptibleSource(from, io.signal),
+    to: interruptibleObjects(to, io.signal),
     project,
-    signal: io.signal,
     hold: (name, act) => writeUnderLease(io, { store, name, description, wait, isNested }, ({ lease }) => act(lease)),
     ...(json !== true && { onCopied: (one: Copied) => void io.stderr.write(`${lineOf(one)}\n`) }),
   })

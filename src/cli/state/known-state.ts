@@ -3,6 +3,7 @@ import { createStateStore } from "../../state/object-state-store.ts"
 import { openObjects } from "../../state/open.ts"
 import type { ProjectObjects } from "../../state/project-objects.ts"
 import type { StateStore } from "../../state/store.ts"
+import { interruptible, interruptibleObjects } from "../interruptible.ts"
 import type { Io } from "../io.ts"
 import { chosenStore, type StoreFlags } from "../store-options.ts"
 import { absentState } from "./absent.ts"
@@ -13,8 +14,13 @@ export async function openProjectObjects(
   flags: StoreFlags,
 ): Promise<ProjectObjects & { readonly store: StateStore }> {
   const { url, project, encryption } = await chosenStore(io, flags)
-  const at = { objects: await openObjects(url, { env: io.env }), project }
-  return { ...at, store: createStateStore({ ...at, encryption }) }
+  const objects = await openObjects(url, { env: io.env })
+  return {
+    objects: interruptibleObjects(objects, io.signal),
+    project,
+    // Over the objects as they are: an interrupted command still gives its lease back.
+    store: interruptible(createStateStore({ objects, project, encryption }), io.signal),
+  }
 }
 
 /** As `openProjectObjects`, for a state file that has been written. Throws `state-absent`. */
