@@ -8,9 +8,19 @@ import { remembered } from "./remembered.ts"
 const urlNamespace = "6ba7b8119dad11d180b400c04fd430c8"
 const mostRemembered = 10_000
 
+// A list of versions names the same few people again and again.
+const ids = remembered<string>(1_000)
+
 /** A UUID of version 5: the same for the same kind and name, on every server and every day. */
 export function idOf(kind: "project" | "repo" | "account" | "site", name: string): string {
-  const hash = createHash("sha1").update(Buffer.from(urlNamespace, "hex")).update(`alcides:${kind}/${name}`).digest()
+  const key = `${kind}/${name}`
+  const id = ids.get(key) ?? makeId(key)
+  ids.set(key, id)
+  return id
+}
+
+function makeId(key: string): string {
+  const hash = createHash("sha1").update(Buffer.from(urlNamespace, "hex")).update(`alcides:${key}`).digest()
   hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6)
   hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8)
   return hash.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")
