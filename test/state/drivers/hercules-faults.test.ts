@@ -187,10 +187,19 @@ test("only the server's list says that a file is absent: no other 404, no refuse
   await expect(there.store.get("a.json")).rejects.toMatchObject({ code: "state-content-missing" })
 })
 
+function listing(...numbers: readonly number[]): string {
+  const version = { projectId: randomUUID(), name: "a", creationTime: "2030-01-01T00:00:00Z" }
+  return JSON.stringify({
+    stateFiles: { a: { name: "a", versions: numbers.map((one) => ({ ...version, version: one })) } },
+  })
+}
+
 test.each([
   ["<html>Welcome</html>", "no JSON"],
   ["{}", "at stateFiles"],
   ['{"stateFiles":{"a":{"name":7}}}', "at stateFiles.0.name"],
+  [listing(0), "at stateFiles.0.versions: versions count 1, 2, 3 …, each once"],
+  [listing(1, 2, 1), "at stateFiles.0.versions: versions count 1, 2, 3 …, each once"],
 ])("an answer that is not the API's is no empty store: %s", async (body, what) => {
   const there = await net()
   faults(there, isList, { kind: "answer", status: 200, done: false, body })

@@ -162,15 +162,6 @@ for (const [server, make] of [
   })
 }
 
-test("a page for people is no absent state file of a task", async () => {
-  const endpoint = await httpServer((_, response) =>
-    response.writeHead(404, { "content-type": "text/html" }).end("<html>Not found</html>"),
-  )
-  const env = { HERCULES_CI_API_TOKEN: token, HERCULES_CI_API_BASE_URL: endpoint }
-  const store = openHerculesStore("hercules:current-task", project, { env, patience })
-  await expect(store.get("a.json")).rejects.toMatchObject({ code: "store-missing" })
-})
-
 for (const place of ["hercules:", "hercules:current-task"]) {
   test(`what is encrypted here is no word to the server: ${place}`, async () => {
     const storage = await started(plainStorage)

@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers"
 import { AlcidesError } from "../../../errors.ts"
 import * as z from "../../../schema.ts"
 import { patience, retryAfter, type Limits } from "../patience.ts"
-import { notTheApi, readRefusal, refused, unreachable } from "./failures.ts"
+import { notTheApi, readRefusal, refused, tellsItsEnd, unreachable } from "./failures.ts"
 import { requester, whereOf, type Call } from "./request.ts"
 import type { HerculesPlace } from "./url.ts"
 
@@ -56,9 +56,9 @@ export function herculesClient({
   const attempt = async (call: Call): Promise<Outcome<IncomingMessage>> => {
     const where = whereOf(base, call)
     const secret = await token()
-    let response
+    let answer
     try {
-      response = await request(call, secret)
+      answer = await request(call, secret)
     } catch (cause) {
       call.signal?.throwIfAborted()
       if (cause instanceof AlcidesError) throw cause
@@ -66,15 +66,15 @@ export function herculesClient({
       if (isForGood(cause)) throw failure
       return { again: failure }
     }
+    const { response } = answer
     const { statusCode: status = 0, headers } = response
     if (status >= 200 && status < 300) {
-      // Without either, half a body looks like a whole one.
-      if (call.method !== "GET" || (headers["content-length"] ?? headers["transfer-encoding"]) !== undefined)
-        return { done: response }
+      const what = call.method === "GET" ? problemOf(response) : undefined
+      if (what === undefined) return { done: response }
       response.destroy()
-      throw notTheApi({ where, what: "no Content-Length" })
+      throw notTheApi({ where, what })
     }
-    const refusal = await readRefusal(response, secret)
+    const refusal = await readRefusal(answer, secret)
     const failure = call.onRefusal?.(refusal) ?? refused({ where, refusal })
     if (!mayRecover(status)) throw failure
     return { again: failure, retryAfter: retryAfter({ after: headers["retry-after"], date: headers.date }) }
@@ -112,6 +112,13 @@ export function herculesClient({
   }
 
   return { base, limits, retry, attempt, send, json }
+}
+
+// Why a body may be half a one without anybody noticing.
+function problemOf(response: IncomingMessage): string | undefined {
+  if (!tellsItsEnd(response)) return "no Content-Length"
+  // Nobody asks for a part.
+  return response.headers["content-range"] === undefined ? undefined : "a part of a file"
 }
 
 // Whether the same request may succeed later: what `hci` and the bash client of effects try again, together.

@@ -3,6 +3,7 @@ import { AlcidesError, Exit, messageOf, usageError, type ExitCode } from "../../
 import * as z from "../../../schema.ts"
 import { apiErrorSchema } from "../../hercules/api.ts"
 import type { VersionRecord } from "../../records/state-record.ts"
+import type { Answer } from "./request.ts"
 
 // Bytes of a refusal that are read.
 const longestRefusal = 16 * 1024
@@ -32,16 +33,29 @@ export type Refusal = {
   readonly said: string
   /** Alcides' own code, from `alcides serve state`. */
   readonly code: string | undefined
-  readonly isHtml: boolean
+  /** Whether it can be the API's own word, and not that of a storage or a proxy: from its own address, and empty or a JSON object. */
+  readonly isOwn: boolean
 }
 
 /** What a server said when it refused, without the token. Never fails: that it refused is known already. */
-export async function readRefusal(response: IncomingMessage, token: string): Promise<Refusal> {
+export async function readRefusal({ response, isRedirected }: Answer, token: string): Promise<Refusal> {
   const status = response.statusCode ?? 0
-  const isHtml = /html/i.test(response.headers["content-type"] ?? "")
-  const { message = "", code } = parseRefusal(await readSome(response)) ?? {}
+  const body = await readSome(response)
+  const json = parseObject(body)
+  const isEmpty = body === "" && response.complete && tellsItsEnd(response) && !isMarkup(response)
+  const isOwn = !isRedirected && (json !== undefined || isEmpty)
+  const { message = "", code } = z.safeParse(apiErrorSchema, json).data ?? {}
   const [line = ""] = message.replaceAll(token, "***").split("\n", 1)
-  return { status, said: line.replaceAll(/\p{Cc}/gu, " ").slice(0, 300), code, isHtml }
+  return { status, said: line.replaceAll(/\p{Cc}/gu, " ").slice(0, 300), code, isOwn }
+}
+
+/** Whether half a body can be told from a whole one. */
+export function tellsItsEnd({ headers }: IncomingMessage): boolean {
+  return (headers["content-length"] ?? headers["transfer-encoding"]) !== undefined
+}
+
+function isMarkup({ headers }: IncomingMessage): boolean {
+  return /html|xml/i.test(headers["content-type"] ?? "")
 }
 
 async function readSome(response: IncomingMessage): Promise<string> {
@@ -60,9 +74,10 @@ async function readSome(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-function parseRefusal(text: string): z.output<typeof apiErrorSchema> | undefined {
+function parseObject(text: string): object | undefined {
   try {
-    return z.safeParse(apiErrorSchema, JSON.parse(text)).data
+    const value: unknown = JSON.parse(text)
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined
   } catch {
     return undefined
   }
@@ -70,7 +85,7 @@ function parseRefusal(text: string): z.output<typeof apiErrorSchema> | undefined
 
 /** A refusal as what it means for the store. */
 export function refused({ where, refusal }: { readonly where: string; readonly refusal: Refusal }): AlcidesError {
-  const { status, said } = refusal
+  const { status, said, isOwn } = refusal
   const words = said === "" ? "" : `: ${said}`
   if (status === 401) {
     return usageError({
@@ -90,7 +105,9 @@ export function refused({ where, refusal }: { readonly where: string; readonly r
     return new AlcidesError({
       code: "store-missing",
       message: `${where} is not there, or may not be seen with this token${words}`,
-      hint: "check --project, and that Hercules CI is installed on the repository",
+      hint: isOwn
+        ? "check --project, and that Hercules CI is installed on the repository"
+        : "this is no answer of Hercules CI's API: is there a server of it, and nothing in between that answers for it?",
     })
   }
   return new AlcidesError({

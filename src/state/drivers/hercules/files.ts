@@ -41,9 +41,13 @@ export function herculesFiles({ client, routes, locks, encryption }: FilesOption
       const known = rules.publicVersion(found)
       if (!isAge) return { version: known, content }
       const where = `version ${found.version} of ${JSON.stringify(name)}`
-      return {
-        version: { ...known, encrypted: somebody },
-        content: unsealed(content, { where, encrypted: somebody, encryption }),
+      try {
+        const clear = unsealed(content, { where, encrypted: somebody, encryption })
+        return { version: { ...known, encrypted: somebody }, content: clear }
+      } catch (error) {
+        // What is open and never read holds a connection, or a file.
+        await unread(content)
+        throw error
       }
     },
 
@@ -107,9 +111,14 @@ async function* lastContent(look: Look, version: VersionRecord): AsyncGenerator<
   }
 }
 
+/** Closes content that nobody will read. */
+async function unread(content: AsyncIterable<Uint8Array>): Promise<void> {
+  await content[Symbol.asyncIterator]().return?.()
+}
+
 /** Throws `state-encryption-expected` when what is written in clear would follow this version, and this version is encrypted. */
 async function assertClear(current: VersionRecord, { record, content }: Look): Promise<void> {
   const { isAge, content: rest } = await peekAgeFile(content(current))
-  await rest[Symbol.asyncIterator]().return?.()
+  await unread(rest)
   assertInClear(record.name, [{ version: current.version, encrypted: isAge ? somebody : undefined }])
 }

@@ -9,7 +9,12 @@ import { whereOf } from "./request.ts"
 
 // The files are read one by one, because any name may be a state file's, also one that objects keep for themselves.
 const listingSchema = z.object({ stateFiles: z.unknown() })
-const listedFileSchema = z.object({ name: z.string(), versions: z.array(stateVersionSchema) })
+const listedFileSchema = z.object({
+  name: z.string(),
+  versions: z
+    .array(stateVersionSchema)
+    .check(z.refine((versions) => areNumbered(versions), "versions count 1, 2, 3 …, each once")),
+})
 type ListedFile = z.output<typeof listedFileSchema>
 
 /** One project on one server. */
@@ -31,10 +36,19 @@ export async function readListing(server: Server): Promise<readonly StateRecord[
   const { stateFiles } = answer
   const files = z.safeParse(z.array(listedFileSchema), Object.values(stateFiles ?? {}))
   if (typeof stateFiles !== "object" || stateFiles === null || !files.success) {
-    const place = files.error?.issues[0]?.path.map(String).join(".") ?? ""
-    throw notTheApi({ where: whereOf(client.base, call), what: `at stateFiles.${place}` })
+    const { path = [], message = "" } = files.error?.issues[0] ?? {}
+    const what = `at ${["stateFiles", ...path].map(String).join(".")}${message === "" ? "" : `: ${message}`}`
+    throw notTheApi({ where: whereOf(client.base, call), what })
   }
   return files.data.map((file) => recordOf(file, server))
+}
+
+// What has no number of its own cannot be asked for, and a copy would leave it out.
+function areNumbered(versions: readonly ApiStateVersion[]): boolean {
+  return (
+    versions.every(({ version }) => version > 0) &&
+    new Set(versions.map(({ version }) => version)).size === versions.length
+  )
 }
 
 // As a head record, so that the rules for those hold here, too.

@@ -144,8 +144,8 @@ function leaseCall(leaseId: string): Pick<Call, "path" | "onRefusal"> {
   if (!isUuid(leaseId)) throw leaseLost({ lease: leaseId, why: "no lease ever had this id" })
   return {
     path: ["lock-leases", leaseId.toLowerCase()],
-    onRefusal: ({ status, isHtml }) =>
-      (status === 404 && !isHtml) || status === 410
+    onRefusal: ({ status, isOwn }) =>
+      (status === 404 || status === 410) && isOwn
         ? leaseLost({ lease: leaseId, why: "its time ran out, or it was released" })
         : undefined,
   }

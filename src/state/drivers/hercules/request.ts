@@ -25,6 +25,12 @@ export type Call = {
   readonly onRefusal?: (refusal: Refusal) => AlcidesError | undefined
 }
 
+export type Answer = {
+  readonly response: IncomingMessage
+  /** Whether the server sent us elsewhere for it, be it to itself. */
+  readonly isRedirected: boolean
+}
+
 /** Sends one request, and follows where the server sends it: what comes back is the first answer that is no redirect. */
 export function requester({
   place: { base, socket },
@@ -33,7 +39,7 @@ export function requester({
   readonly place: HerculesPlace
   /** Milliseconds without a byte, until a connection is given up. */
   readonly silence: number
-}): (call: Call, token: string) => Promise<IncomingMessage> {
+}): (call: Call, token: string) => Promise<Answer> {
   const request = (url: URL, { call, token }: { readonly call: Call; readonly token: string }) => {
     const { method, body, signal, accept = method === "GET" ? "application/octet-stream" : "*/*" } = call
     const isOurs = url.origin === base.origin
@@ -72,7 +78,7 @@ export function requester({
       const response = await request(url, { call, token })
       const { location } = response.headers
       const isRedirect = [301, 302, 307, 308].includes(response.statusCode ?? 0) && location !== undefined
-      if (!isRedirect || (call.method !== "GET" && call.method !== "PUT")) return response
+      if (!isRedirect || (call.method !== "GET" && call.method !== "PUT")) return { response, isRedirected: turn > 0 }
       response.resume()
       if (turn === mostRedirects) throw notTheApi({ where, what: "one redirect after the other" })
       if (!URL.canParse(location, url.href) || !isSafeTarget(new URL(location, url), base))

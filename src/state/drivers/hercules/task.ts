@@ -64,8 +64,8 @@ async function readCurrent(
     method: "GET",
     path: data(name),
     ...(lease !== undefined && { headers: { [extensionHeaders.lease]: lease.id } }),
-    // This API tells an absent file in this way alone. A page for people is told by something else in between.
-    onRefusal: (refusal) => (refusal.status === 404 && !refusal.isHtml ? absent : knownRefusal(refusal)),
+    // This API tells an absent file in this way alone. A storage behind it and a proxy before it do not know whether it is absent.
+    onRefusal: (refusal) => (refusal.status === 404 && refusal.isOwn ? absent : knownRefusal(refusal)),
   }
   try {
     return await client.send(call, async (response) => {
