@@ -9,6 +9,7 @@ import { maskSecretData } from "../secrets/mask-data.ts"
 import type { Redactor } from "../secrets/redactor.ts"
 import { describeLease } from "../state/failures.ts"
 import { holdLease, type HeldLease } from "../state/locks/lease.ts"
+import { leaseVariables } from "../state/locks/surrounding-lease.ts"
 import { formatProject } from "../state/names.ts"
 import type { Lease, StateStore } from "../state/store.ts"
 import { claimsOf, type Claim } from "./claims.ts"
@@ -45,7 +46,12 @@ export type EffectReport = {
   readonly error?: AlcidesError
 }
 
-type World = RunSettings & { readonly store: StateStore; readonly detected: Detected }
+type World = RunSettings & {
+  readonly store: StateStore
+  readonly detected: Detected
+  /** The lease of the program around us. */
+  readonly surrounding: string | undefined
+}
 
 /** Runs one effect under its locks, unless a newer commit was there before. Throws nothing: the report says it all. */
 export async function runOne(prepared: PreparedEffect, world: World): Promise<EffectReport> {
@@ -105,14 +111,22 @@ async function assertState({ node: { effect } }: PreparedEffect, store: StateSto
   }
 }
 
+// Each lease is the parent of the next, so that a program which is told of the last one may take every lock beside the effect.
 async function acquireAll(
   { node }: PreparedEffect,
   { world, held }: { readonly world: World; readonly held: HeldLease[] },
 ): Promise<ReadonlyMap<string, Lease>> {
-  const { store, detected, log, signal, wait, onProgress } = world
+  const { store, detected, log, signal, wait, onProgress, surrounding } = world
   const leases = new Map<string, Lease>()
   for (const { lock, exclusive } of claimsOf(node)) {
-    const request = { lock, exclusive, description: `effect ${node.id}`, holder: detected.writer }
+    const parent = held.at(-1)?.lease.id ?? surrounding
+    const request = {
+      lock,
+      exclusive,
+      description: `effect ${node.id}`,
+      holder: detected.writer,
+      ...(parent !== undefined && { parent }),
+    }
     const lease = await holdLease(store, request, {
       wait,
       log,
@@ -141,6 +155,7 @@ async function runUnderLeases(
   const { store, detected, env, log, redactor, signal, privateParent, keptFolder, onProgress } = world
   const { effect, id } = node
   const recipients = store.encryption?.recipients ?? []
+  const innermost = held.at(-1)?.lease
   for (const value of passedCredentials({ runner: env, passEnv: effect.passEnv })) redactor.add(value)
   for (const secret of grants.granted.values()) maskSecretData(redactor, secret)
   return runEffect({
@@ -162,6 +177,7 @@ async function runUnderLeases(
       ALCIDES_STATE: store.url,
       ALCIDES_PROJECT: formatProject(store.project),
       ALCIDES_KEPT: keptFolder,
+      ...(innermost !== undefined && leaseVariables(innermost, store)),
       ...(recipients.length > 0 && { ALCIDES_AGE_RECIPIENTS: recipients.join(" ") }),
     },
     writer: detected.writer,

@@ -5,6 +5,7 @@ import { ownEnvironment } from "../effect/environment.ts"
 import { cleanAbandoned } from "../effect/abandoned.ts"
 import { AlcidesError, messageOf } from "../errors.ts"
 import { prebuild } from "../nix/prebuild.ts"
+import { surroundingLease } from "../state/locks/surrounding-lease.ts"
 import { formatProject } from "../state/names.ts"
 import type { StateStore } from "../state/store.ts"
 import { runInOrder } from "./order.ts"
@@ -47,16 +48,17 @@ export async function prebuildAll(
 
 /**
  * Prebuilds everything and, only if all is green, runs the effects that should run: each after its predecessors, and never beside
- * one that touches the same state file or lock. Throws what `prebuildAll` throws; what an effect does is in the report.
+ * one that touches the same state file or lock. Throws `lease-id-invalid` and what `prebuildAll` throws; what an effect does is in the report.
  */
 export async function runPipeline(prepared: Prepared, settings: RunSettings): Promise<RunReport> {
+  const surrounding = surroundingLease(settings.env, prepared)
   await clean(prepared.store, settings)
   const builds = await prebuildAll(prepared, settings)
   settings.signal.throwIfAborted()
   const lost = await claimSchedule(prepared)
   const stray = watchStrayErrors()
   const signal = AbortSignal.any([settings.signal, stray.signal])
-  const world = { ...settings, signal, store: prepared.store, detected: prepared.detected }
+  const world = { ...settings, signal, store: prepared.store, detected: prepared.detected, surrounding }
   try {
     const effects = await runInOrder(prepared.effects, {
       signal,

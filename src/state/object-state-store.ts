@@ -17,12 +17,12 @@ export function createStateStore({
   readonly encryption?: Encryption | undefined
 }): StateStore {
   const heads = headRecords({ objects, project })
-  const { assertHeld, ancestors, held, ...leases } = lockStore({ objects, project })
+  const { ownLease, ancestors, held, ...leases } = lockStore({ objects, project })
   const { guard, ...files } = stateFiles({
     objects,
     project,
     heads,
-    locks: { assertHeld, ancestors, held },
+    locks: { ownLease, ancestors, held },
     encryption,
   })
   return {

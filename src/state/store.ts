@@ -106,7 +106,7 @@ export type Lease = {
   readonly description: string
   readonly holder: Holder
   readonly parent?: string
-  /** Fencing token: grows with every exclusive grant of this lock. */
+  /** Fencing token: grows with every exclusive grant of this lock; who holds it meanwhile, as a parent does, goes along. */
   readonly token: number
   /** ISO 8601, by the store's clock. */
   readonly acquired: string
@@ -166,6 +166,9 @@ export interface StateStore {
   /** Releasing what is no longer held throws `lease-lost`. */
   release(leaseId: string): Promise<void>
   locks(): Promise<readonly LockStatus[]>
-  /** Ends every lease on a lock, and returns the ones it ended. */
-  break(lock: string, options: { readonly by: string; readonly reason?: string }): Promise<readonly Lease[]>
+  /** Ends these leases on a lock, or every one by default, and returns the ones it ended. */
+  break(
+    lock: string,
+    options: { readonly by: string; readonly reason?: string; readonly leases?: readonly LeaseId[] },
+  ): Promise<readonly Lease[]>
 }

@@ -3,6 +3,7 @@ import { Command } from "@commander-js/extra-typings"
 import { Exit } from "../../errors.ts"
 import { createLog } from "../../log.ts"
 import { obtainLease } from "../../state/locks/lease.ts"
+import { surroundingLease } from "../../state/locks/surrounding-lease.ts"
 import type { Lease } from "../../state/store.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
@@ -10,7 +11,6 @@ import { projectOption } from "../project-option.ts"
 import { openProjectStore, storeOption } from "../store-options.ts"
 import { formatTime } from "../time.ts"
 import { currentWriter } from "../writer.ts"
-import { parentLease } from "./lease-id.ts"
 import { leaseJson } from "./lease-json.ts"
 import { nameOption, nonExclusiveOption, noWaitOption, ttlOption, unattendedTtl } from "./options.ts"
 import { tellWaiting } from "./waiting.ts"
@@ -32,7 +32,7 @@ export const acquireCommand = (io: Io) =>
     )
     .action(async ({ name, description, nonExclusive, wait, ttl, json, ...where }) => {
       const store = await openProjectStore(io, { ...where, contents: "none" })
-      const parent = parentLease(io)
+      const parent = surroundingLease(io.env, { store })
       const request = {
         lock: name,
         exclusive: nonExclusive !== true,

@@ -15,7 +15,7 @@ import { nameOption } from "./options.ts"
 export const breakCommand = (io: Io) =>
   new Command("break")
     .description(
-      "End every lease on a lock whose holder is dead. A holder that lives is ended, and cannot write any more.",
+      "End the leases on a lock whose holder is dead. A holder that lives is ended, and cannot write any more.",
     )
     .addOption(nameOption())
     .option("--reason <text>", "kept beside your name, for the others")
@@ -27,33 +27,36 @@ export const breakCommand = (io: Io) =>
     .action(async ({ name, reason, yes, json, ...where }) => {
       assertLockName(name)
       const store = await openProjectStore(io, { ...where, contents: "none" })
-      const leases = (await store.locks()).find(({ lock }) => lock === name)?.leases ?? []
+      const leases = await leasesOn(name, store)
       if (leases.length > 0) {
         const holders = leases.map(describeLease).join("; ")
         const question = `break the lock ${name} of ${formatProject(store.project)}, held by ${holders}?`
         await confirm({ io, question, yes })
-        if (yes !== true) await assertStillHeld(store, { name, leases })
       }
       const { by } = await currentWriter(io, store.project)
-      const ended = leases.length === 0 ? [] : await store.break(name, { by, ...(reason !== undefined && { reason }) })
+      // Whoever got the lock since it was looked at was not shown to anybody.
+      const ended =
+        leases.length === 0 ? [] : await store.break(name, { by, leases, ...(reason !== undefined && { reason }) })
+      const others = leases.length === 0 ? [] : await leasesOn(name, store)
+      const [other] = others
+      if (ended.length === 0 && other !== undefined) throw holderChanged(name, other)
       if (json === true) io.stdout.write(`${JSON.stringify(ended, undefined, 2)}\n`)
-      else if (ended.length === 0) io.stderr.write(`the lock ${name} is not held; there is nothing to break\n`)
+      else if (leases.length === 0) io.stderr.write(`the lock ${name} is not held; there is nothing to break\n`)
+      else if (ended.length === 0) io.stderr.write(`the lock ${name} is not held any more; nothing was broken\n`)
       for (const lease of ended)
         io.stderr.write(`lock ${name} broken; it was held by ${printable(describeLease(lease))}\n`)
+      for (const lease of others)
+        io.stderr.write(`lock ${name} is held by ${printable(describeLease(lease))} now, which was not broken\n`)
     })
 
-// A question may stay unanswered for long, and whoever holds the lock by now was not asked about.
-async function assertStillHeld(
-  store: StateStore,
-  { name, leases }: { readonly name: string; readonly leases: readonly Lease[] },
-): Promise<void> {
-  const asked = new Set(leases.map(({ id }) => id))
-  const held = (await store.locks()).find(({ lock }) => lock === name)?.leases ?? []
-  const other = held.find(({ id }) => !asked.has(id))
-  if (other === undefined) return
-  throw new AlcidesError({
+async function leasesOn(name: string, store: StateStore): Promise<readonly Lease[]> {
+  return (await store.locks()).find(({ lock }) => lock === name)?.leases ?? []
+}
+
+function holderChanged(name: string, holder: Lease): AlcidesError {
+  return new AlcidesError({
     code: "lock-holder-changed",
-    message: `the lock ${name} is held by ${describeLease(other)} meanwhile; nothing was broken`,
+    message: `the lock ${name} is held by ${describeLease(holder)} meanwhile; nothing was broken`,
     hint: "run it again if this one is dead, too",
   })
 }

@@ -1,6 +1,6 @@
 import { Option } from "@commander-js/extra-typings"
 import { usageError } from "../../errors.ts"
-import { leaseId } from "./lease-id.ts"
+import { leaseId } from "../../state/locks/surrounding-lease.ts"
 
 /** Seconds that a lease lasts which nobody renews in the background. */
 export const unattendedTtl = 600

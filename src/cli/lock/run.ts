@@ -3,13 +3,13 @@ import { Command } from "@commander-js/extra-typings"
 import { AlcidesError, Exit, messageOf } from "../../errors.ts"
 import { createLog } from "../../log.ts"
 import { defaultTtl, holdLease } from "../../state/locks/lease.ts"
+import { leaseVariables, surroundingLease } from "../../state/locks/surrounding-lease.ts"
 import { definedOnly } from "../environment.ts"
 import { examples } from "../help.ts"
 import type { Io } from "../io.ts"
 import { projectOption } from "../project-option.ts"
 import { openProjectStore, storeOption } from "../store-options.ts"
 import { currentWriter } from "../writer.ts"
-import { parentLease } from "./lease-id.ts"
 import { graceOption, nameOption, nonExclusiveOption, noWaitOption, ttlOption } from "./options.ts"
 import { tellWaiting } from "./waiting.ts"
 
@@ -42,7 +42,7 @@ export const runCommand = (io: Io) =>
       const store = await openProjectStore(io, { ...where, contents: "none" })
       const { requireProgram } = await import("../../exec/find.ts")
       requireProgram(program, io.env["PATH"])
-      const parent = parentLease(io)
+      const parent = surroundingLease(io.env, { store })
       const log = createLog({ stream: io.stderr, redact: (line) => line })
       const held = await holdLease(
         store,
@@ -58,15 +58,14 @@ export const runCommand = (io: Io) =>
       )
       try {
         const { endProcessesWith, runAttached } = await import("../../exec.ts")
-        const { id } = held.lease
         const exitCode = await runAttached(program, args, {
-          env: { ...definedOnly(io.env), ALCIDES_LOCK_LEASE_ID: id, HERCULES_CI_LOCK_LEASE_ID: id },
+          env: { ...definedOnly(io.env), ...leaseVariables(held.lease, store) },
           signal: AbortSignal.any([io.signal, held.signal]),
           grace,
         }).finally(async () => {
           if (!held.signal.aborted) return
           // What COMMAND started and moved out of its group, as daemons do, has no lock either.
-          await endProcessesWith(`ALCIDES_LOCK_LEASE_ID=${id}`)
+          await endProcessesWith(`ALCIDES_LOCK_LEASE_ID=${held.lease.id}`)
           // Whatever COMMAND made of its end: it did not have the lock all the time.
           throw lockLost({ program, lock: name, cause: held.signal.reason })
         })

@@ -1,9 +1,9 @@
 import { AlcidesError } from "../../errors.ts"
 import { createLog } from "../../log.ts"
+import { surroundingLease } from "../../state/locks/surrounding-lease.ts"
 import { stateLock } from "../../state/names.ts"
 import type { Lease, LeaseId, StateStore, StateVersion, Writer } from "../../state/store.ts"
 import type { Io } from "../io.ts"
-import { parentLease } from "../lock/lease-id.ts"
 import { tellWaiting } from "../lock/waiting.ts"
 import { formatSize } from "../size.ts"
 import { currentWriter } from "../writer.ts"
@@ -16,7 +16,7 @@ export type Write = {
   readonly wait: boolean
   /** Who writes, when it was asked already. */
   readonly writer?: Promise<Writer>
-  /** Whether the lease of the program around us is one of this store's. Default: true. */
+  /** Whether the lease of the program around us is one of this store's, when `ALCIDES_LOCK_STORE` does not tell. Default: true. */
   readonly isNested?: boolean
 }
 
@@ -30,7 +30,7 @@ export async function writeVersion(
   act: (options: { readonly writer: Writer; readonly lease?: LeaseId }) => Promise<StateVersion>,
 ): Promise<StateVersion> {
   const writer = await (write.writer ?? currentWriter(io, write.store.project))
-  const parent = parentLease(io)
+  const parent = surroundingLease(io.env, write)
   try {
     return await act({ writer, ...(parent !== undefined && { lease: { id: parent } }) })
   } catch (error) {
@@ -46,7 +46,7 @@ export async function writeUnderLease<T>(
   write: (options: { readonly writer: Writer; readonly lease: Lease }) => Promise<T>,
 ): Promise<T> {
   const writer = await (asked ?? currentWriter(io, store.project))
-  const parent = isNested ? parentLease(io) : undefined
+  const parent = surroundingLease(io.env, { store, isNested })
   const lock = stateLock(name)
   const log = createLog({ stream: io.stderr, redact: (line) => line })
   const { holdLease } = await import("../../state/locks/lease.ts")

@@ -12,5 +12,7 @@ export async function projectOfLease(objects: ObjectStore, leaseId: string): Pro
   const where = `${objects.url}/${key}`
   const parse = (text: string) => parseRecord({ text, schema: lockRecordSchema, where })
   const { record } = await readRecord({ objects, key, parse })
-  return record?.leases.some(({ id }) => id === leaseId) === true ? parseProject(record.project) : undefined
+  return record?.leases.some(({ id }) => id === leaseId.toLowerCase()) === true
+    ? parseProject(record.project)
+    : undefined
 }

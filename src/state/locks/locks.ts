@@ -8,13 +8,14 @@ import type { ObjectStore, StoredRecord } from "../objects.ts"
 import { parseRecord, readRecord, updateRecord, type Change } from "../records/records.ts"
 import type { Lease, Project, StateStore } from "../store.ts"
 
-const deepestNesting = 32
+// A guard against what nobody should have written: an effect nests its own leases, one a lock.
+const deepestNesting = 256
 const readAtOnce = 16
 
 /** What the state files ask of the locks. */
 export interface Locks {
-  /** Throws `lease-lost` unless the lease is held now. */
-  assertHeld(leaseId: string): Promise<Lease>
+  /** Throws `lease-lost` unless the lease is held now; `undefined` when it is another project's, where it says nothing of this one's files. */
+  ownLease(leaseId: string): Promise<Lease | undefined>
   /** The held leases of one lock. */
   held(lock: string): Promise<readonly Lease[]>
   /** The ids of the lease's parent, its parent, and so on. */
@@ -32,6 +33,8 @@ export function lockStore({
   readonly project: Project
 }): Leases & Locks {
   const seen = new Map<string, StoredRecord>()
+  // Of the leases that were granted here: a parent never changes, and need not be asked for.
+  const parents = new Map<string, string | undefined>()
   const at = (key: string) => ({
     objects,
     key,
@@ -47,24 +50,25 @@ export function lockStore({
     })
   }
 
-  const find = async (leaseId: string): Promise<Lease | undefined> => {
+  const find = async (leaseId: string): Promise<{ readonly lease: Lease; readonly isOwn: boolean } | undefined> => {
     const key = lockKeyOfLease(leaseId)
     const { record } = key === undefined ? { record: undefined } : await readRecord({ ...at(key), seen })
     if (record === undefined || record.leases.length === 0) return undefined
-    return rules.heldLeases(record, await objects.now()).find(({ id }) => id === leaseId)
+    const lease = rules.heldLeases(record, await objects.now()).find(({ id }) => id === idOf(leaseId))
+    return lease && { lease, isOwn: record.project === formatProject(project) }
   }
 
-  const assertHeld = async (leaseId: string): Promise<Lease> => {
-    const lease = await find(leaseId)
-    if (lease === undefined) throw leaseLost({ lease: leaseId, why: notHeld })
-    return lease
+  const assertHeld = async (leaseId: string): Promise<{ readonly lease: Lease; readonly isOwn: boolean }> => {
+    const found = await find(leaseId)
+    if (found === undefined) throw leaseLost({ lease: leaseId, why: notHeld })
+    return found
   }
 
   const ancestors = async ({ parent }: Pick<Lease, "parent">): Promise<readonly string[]> => {
     const ids: string[] = []
     for (let next = parent; next !== undefined && ids.length < deepestNesting;) {
       ids.push(next)
-      next = (await find(next))?.parent
+      next = parents.has(next) ? parents.get(next) : (await find(next))?.lease.parent
     }
     return ids
   }
@@ -92,29 +96,39 @@ export function lockStore({
 
   const updateLease = <A>(
     leaseId: string,
-    change: (record: LockRecord, now: number) => Change<LockRecord, A> | undefined,
+    change: (
+      record: LockRecord,
+      at: { readonly id: string; readonly now: number },
+    ) => Change<LockRecord, A> | undefined,
   ): Promise<A> => {
     const key = lockKeyOfLease(leaseId)
     if (key === undefined) throw leaseLost({ lease: leaseId, why: "no lease ever had this id" })
     return updateRecord({ ...at(key), seen }, async (before) => {
-      const changed = before === undefined ? undefined : change(before, await objects.now())
+      const changed = before === undefined ? undefined : change(before, { id: idOf(leaseId), now: await objects.now() })
       if (changed === undefined) throw leaseLost({ lease: leaseId, why: notHeld })
       return changed
     })
   }
 
   return {
-    assertHeld,
     held,
     ancestors,
 
-    async acquire(request) {
-      if (request.parent !== undefined) await assertHeld(request.parent)
-      const above = await ancestors(request)
+    async ownLease(leaseId) {
+      const { lease, isOwn } = await assertHeld(leaseId)
+      return isOwn ? lease : undefined
+    },
+
+    async acquire(asked) {
+      const { lease: parent } = asked.parent === undefined ? {} : await assertHeld(asked.parent)
+      const above = parent === undefined ? [] : [parent.id, ...(await ancestors(parent))]
+      const request = { ...asked, ...(parent !== undefined && { parent: parent.id }) }
       const id = newLeaseId(project, request.lock)
-      return updateLock(request.lock, (record, now) =>
+      const answer = await updateLock(request.lock, (record, now) =>
         rules.acquireLease(record, { request, id, ancestors: above, now }),
       )
+      if (answer.outcome === "acquired") parents.set(answer.lease.id, answer.lease.parent)
+      return answer
     },
 
     async withdraw(lock, idempotencyKey) {
@@ -122,11 +136,12 @@ export function lockStore({
     },
 
     async renew(leaseId, { ttl, description }) {
-      return updateLease(leaseId, (record, now) => rules.renewLease(record, { id: leaseId, ttl, description, now }))
+      return updateLease(leaseId, (record, at) => rules.renewLease(record, { ...at, ttl, description }))
     },
 
     async release(leaseId) {
-      await updateLease(leaseId, (record, now) => rules.releaseLease(record, { id: leaseId, now }))
+      parents.delete(idOf(leaseId))
+      await updateLease(leaseId, rules.releaseLease)
     },
 
     async locks() {
@@ -144,10 +159,14 @@ export function lockStore({
         .toSorted((a, b) => (a.lock < b.lock ? -1 : 1))
     },
 
-    async break(lock, { by, reason }) {
-      return updateLock(lock, (record, now) => rules.breakLease(record, { by, reason, now }))
+    async break(lock, { by, reason, leases }) {
+      const only = leases?.map(({ id }) => idOf(id))
+      return updateLock(lock, (record, now) => rules.breakLease(record, { by, reason, only, now }))
     },
   }
 }
+
+// UUIDs are the same in either case, and people paste them.
+const idOf = (leaseId: string): string => leaseId.toLowerCase()
 
 const notHeld = "its time ran out, or it was released or broken"

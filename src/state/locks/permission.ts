@@ -48,9 +48,11 @@ async function underLease(
   name: string,
   { head, lease: { id }, locks }: { readonly head: Head; readonly lease: LeaseId; readonly locks: Locks },
 ): Promise<StateRecord> {
-  const lease = await locks.assertHeld(id)
+  const lease = await locks.ownLease(id)
+  if (lease === undefined) return withoutLease(name, { head, locks })
   const fenced = rules.fence(head.record, lease)
-  if (lease.lock === stateLock(name) && lease.exclusive && lease.parent === undefined) return fenced
+  // Whoever else holds it exclusively is an ancestor of this lease, or was granted beside it.
+  if (lease.lock === stateLock(name) && lease.exclusive) return fenced
   const own = new Set([lease.id, ...(await locks.ancestors(lease))])
   const holder = (await locks.held(stateLock(name))).find(
     (other) => other.exclusive && !own.has(other.id) && other.parent !== lease.id,

@@ -69,21 +69,25 @@ export function acquireLease(
 ): Change<LockRecord, LeaseAnswer> {
   const { exclusive, idempotencyKey } = request
   const leases = live(record, now)
-  const same = leases.find((lease) => lease.idempotencyKey === idempotencyKey)
+  // What is shared is no answer to who asks for it alone.
+  const same = leases.find((lease) => lease.idempotencyKey === idempotencyKey && (lease.exclusive || !exclusive))
   if (same !== undefined) return { record, answer: { outcome: "acquired", lease: publicLease(record, same) } }
 
   const queue = record.queue.filter(({ seen }) => Date.parse(seen) + waiterKept > now)
   const place = queue.findIndex((waiter) => waiter.idempotencyKey === idempotencyKey)
   const ahead = place === -1 ? queue : queue.slice(0, place)
   // A child of the holder must not wait for those who wait for the holder.
-  const beside = leases.some((lease) => ancestors.includes(lease.id))
-  const waitFor = beside ? [] : ahead.filter((waiter) => exclusive || waiter.exclusive)
+  const isNested = leases.some((lease) => ancestors.includes(lease.id))
+  const waitFor = isNested ? [] : ahead.filter((waiter) => exclusive || waiter.exclusive)
   const blockers = leases.filter((lease) => (exclusive || lease.exclusive) && !ancestors.includes(lease.id))
 
   if (blockers.length === 0 && waitFor.length === 0) {
     const lease = grant(record, { request, id, now })
+    const { token } = lease
+    // Whoever else holds it is an ancestor, and goes on writing beside its child.
+    const beside = exclusive ? leases.map((other) => ({ ...other, token })) : leases
     const others = queue.filter((waiter) => waiter.idempotencyKey !== idempotencyKey)
-    const next = { ...record, token: lease.token, leases: [...leases, lease], queue: others }
+    const next = { ...record, token, leases: [...beside, lease], queue: others }
     return { record: next, answer: { outcome: "acquired", lease: publicLease(next, lease) } }
   }
   const answer: LeaseAnswer = {
@@ -151,15 +155,22 @@ export function withdrawRequest(record: LockRecord, idempotencyKey: string): Loc
   return same ? record : { ...record, queue, leases }
 }
 
-/** Ends every lease, and remembers who did that. Those who wait keep their places. */
+/** Ends these leases, or else every one, and remembers who did that. Those who wait keep their places. */
 export function breakLease(
   record: LockRecord,
-  { by, reason, now }: Now & { readonly by: string; readonly reason: string | undefined },
+  {
+    by,
+    reason,
+    only,
+    now,
+  }: Now & { readonly by: string; readonly reason: string | undefined; readonly only: readonly string[] | undefined },
 ): Change<LockRecord, readonly Lease[]> {
-  const ended = heldLeases(record, now)
+  const isMeant = ({ id }: { readonly id: string }): boolean => only?.includes(id) ?? true
+  const ended = heldLeases(record, now).filter(isMeant)
   if (ended.length === 0) return { record, answer: ended }
   const broken = { by, at: iso(now), ...(reason !== undefined && { reason }) }
-  return { record: { ...record, leases: [], broken }, answer: ended }
+  const leases = live(record, now).filter((lease) => !isMeant(lease))
+  return { record: { ...record, leases, broken }, answer: ended }
 }
 
 /** The leases that are held now. */

@@ -14,7 +14,7 @@ import {
   type LockRecord,
 } from "../../../src/state/records/lock-record.ts"
 import { parseRecord } from "../../../src/state/records/records.ts"
-import type { LeaseRequest } from "../../../src/state/store.ts"
+import type { Lease, LeaseRequest } from "../../../src/state/store.ts"
 
 const empty = emptyLockRecord({ project: "github/o/r", lock: "production" })
 const start = Date.parse("2026-01-01T00:00:00Z")
@@ -36,10 +36,11 @@ type Op =
       readonly who: number
       readonly exclusive: boolean
       readonly queue: boolean
-      readonly child: boolean
+      /** Which of those who hold it is the parent, if any. */
+      readonly below: number | undefined
     }
   | { readonly kind: "renew" | "release" | "withdraw"; readonly who: number }
-  | { readonly kind: "break" }
+  | { readonly kind: "break"; readonly only: readonly number[] | undefined }
   | { readonly kind: "pass"; readonly seconds: number }
 
 const who = fc.nat({ max: 4 })
@@ -51,33 +52,61 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       who,
       exclusive: fc.boolean(),
       queue: fc.boolean(),
-      child: fc.boolean(),
+      below: fc.option(fc.nat({ max: 3 }), { nil: undefined }),
     }),
   },
   {
     weight: 4,
     arbitrary: fc.record({ kind: fc.constantFrom("renew" as const, "release" as const, "withdraw" as const), who }),
   },
-  { weight: 1, arbitrary: fc.constant({ kind: "break" as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("break" as const),
+      only: fc.option(fc.array(fc.nat({ max: 3 })), { nil: undefined }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("pass" as const), seconds: fc.nat({ max: 40 }) }) },
 )
 
-type World = { readonly record: LockRecord; readonly now: number; readonly serial: number }
+type World = {
+  readonly record: LockRecord
+  readonly now: number
+  readonly serial: number
+  /** The ancestors of every lease that was ever granted. */
+  readonly lines: ReadonlyMap<string, readonly string[]>
+  /** The lease that the last step granted. */
+  readonly granted?: Lease
+}
 
-function step({ record, now, serial }: World, op: Op): World {
-  const next = (record: LockRecord): World => ({ record, now: now + 1, serial: serial + 1 })
-  if (op.kind === "pass") return { record, now: now + op.seconds * 1000, serial }
-  if (op.kind === "break") return next(breakLease(record, { by: "admin", reason: undefined, now }).record)
+const first: World = { record: empty, now: start, serial: 0, lines: new Map() }
+
+function step({ record, now, serial, lines }: World, op: Op): World {
+  const next = (record: LockRecord): World => ({ record, now: now + 1, serial: serial + 1, lines })
+  if (op.kind === "pass") return { record, now: now + op.seconds * 1000, serial, lines }
+  const held = heldLeases(record, now)
+  if (op.kind === "break") {
+    const only = op.only?.flatMap((index) => held[index]?.id ?? [])
+    const broken = breakLease(record, { by: "admin", reason: undefined, only, now })
+    const meant = held.filter(({ id }) => only?.includes(id) ?? true)
+    expect(broken.answer).toEqual(meant)
+    expect(heldLeases(broken.record, now)).toEqual(held.filter((lease) => !meant.includes(lease)))
+    expect(broken.record === record).toBe(meant.length === 0)
+    return next(broken.record)
+  }
   const key = `w${op.who}`
   if (op.kind === "withdraw") return next(withdrawRequest(record, key))
   if (op.kind === "acquire") {
-    const ancestors = op.child
-      ? heldLeases(record, now)
-          .slice(0, 1)
-          .map(({ id }) => id)
-      : []
-    const asked = request(key, { exclusive: op.exclusive, queue: op.queue })
-    return next(acquireLease(record, { request: asked, id: `lease-${serial}`, ancestors, now }).record)
+    const parent = op.below === undefined ? undefined : held[op.below]?.id
+    const ancestors = parent === undefined ? [] : [parent, ...(lines.get(parent) ?? [])]
+    const asked = request(key, { exclusive: op.exclusive, queue: op.queue, ...(parent !== undefined && { parent }) })
+    const id = `lease-${serial}`
+    const { record: after, answer } = acquireLease(record, { request: asked, id, ancestors, now })
+    if (answer.outcome !== "acquired") return next(after)
+    // Also when it is one that was granted before.
+    expect(answer.lease.exclusive || !op.exclusive).toBe(true)
+    if (answer.lease.id !== id) return next(after)
+    return { ...next(after), lines: new Map([...lines, [id, ancestors]]), granted: answer.lease }
   }
   const mine = record.leases.find(({ idempotencyKey }) => idempotencyKey === key)?.id ?? "none"
   if (op.kind === "renew")
@@ -88,38 +117,37 @@ function step({ record, now, serial }: World, op: Op): World {
 describe("whatever happens to a lock", () => {
   const histories = fc.array(op, { maxLength: 60 })
 
-  test("an exclusive lease is alone, but for those granted beside it on purpose", () => {
+  test("an exclusive lease is alone, but for its ancestors and its descendants", () => {
     fc.assert(
-      fc.property(
-        fc.array(
-          op.map((one) => (one.kind === "acquire" ? { ...one, child: false } : one)),
-          { maxLength: 60 },
-        ),
-        (ops) => {
-          let world: World = { record: empty, now: start, serial: 0 }
-          for (const one of ops) {
-            world = step(world, one)
-            const held = heldLeases(world.record, world.now)
-            expect(held.some(({ exclusive }) => exclusive) ? held.length : 1).toBe(1)
-          }
-        },
-      ),
+      fc.property(histories, (ops) => {
+        let world = first
+        for (const one of ops) {
+          world = step(world, one)
+          const held = heldLeases(world.record, world.now)
+          const isBelow = (a: Lease, b: Lease): boolean => world.lines.get(a.id)?.includes(b.id) === true
+          for (const a of held.filter(({ exclusive }) => exclusive))
+            for (const b of held) expect(a.id === b.id || isBelow(a, b) || isBelow(b, a)).toBe(true)
+        }
+      }),
     )
   })
 
-  test("tokens only grow, and every exclusive lease has its own", () => {
+  test("an exclusive lease has a higher token than all strangers ever had, and who holds the lock beside it goes along", () => {
     fc.assert(
       fc.property(histories, (ops) => {
-        let world: World = { record: empty, now: start, serial: 0 }
-        const given = new Map<number, string>()
+        let world = first
+        const highest = new Map<string, number>()
         for (const one of ops) {
           const before = world.record.token
           world = step(world, one)
-          expect(world.record.token).toBeGreaterThanOrEqual(before)
-          for (const { exclusive, token, id } of world.record.leases) {
-            expect(token).toBeLessThanOrEqual(world.record.token)
-            if (exclusive) expect(given.get(token) ?? id).toBe(id)
-            if (exclusive) given.set(token, id)
+          const { record, granted, lines, now } = world
+          expect(record.token).toBeGreaterThanOrEqual(before)
+          const strangers = [...highest].filter(([id]) => granted && lines.get(granted.id)?.includes(id) !== true)
+          if (granted?.exclusive === true)
+            for (const [, token] of strangers) expect(granted.token).toBeGreaterThan(token)
+          for (const { id, token } of heldLeases(record, now)) {
+            expect(token).toBe(record.token)
+            highest.set(id, token)
           }
         }
       }),
@@ -129,7 +157,7 @@ describe("whatever happens to a lock", () => {
   test("nobody is twice in it, and it can be written and read again", () => {
     fc.assert(
       fc.property(histories, (ops) => {
-        const { record } = ops.reduce(step, { record: empty, now: start, serial: 0 })
+        const { record } = ops.reduce(step, first)
         const keys = record.queue.map(({ idempotencyKey }) => idempotencyKey)
         expect(new Set(keys).size).toBe(keys.length)
         const holders = record.leases.map(({ idempotencyKey }) => idempotencyKey)
@@ -221,5 +249,28 @@ describe("the queue", () => {
     expect(
       acquireLease(record, { request: request("child"), id: "b", ancestors: ["held"], now: start }).answer,
     ).toMatchObject({ outcome: "acquired", lease: { token: 2 } })
+  })
+})
+
+describe("a repeated request", () => {
+  const shared = acquireLease(empty, {
+    request: request("key", { exclusive: false }),
+    id: "shared",
+    ancestors: [],
+    now: start,
+  }).record
+
+  test("that wants it alone now is not answered with what it shares: its own lease is in the way", () => {
+    const asked = { request: request("key"), id: "alone", ancestors: [], now: start }
+    expect(acquireLease(shared, asked).answer).toMatchObject({ outcome: "blocked", by: [{ id: "shared" }] })
+    const { record, answer } = acquireLease(shared, { ...asked, ancestors: ["shared"] })
+    expect(answer).toMatchObject({ outcome: "acquired", lease: { id: "alone", exclusive: true } })
+    expect(acquireLease(record, { ...asked, id: "again" }).answer).toEqual(answer)
+  })
+
+  test("that would share it now is answered with what it has alone", () => {
+    const { record, answer } = acquireLease(empty, { request: request("key"), id: "alone", ancestors: [], now: start })
+    const again = { request: request("key", { exclusive: false }), id: "shared", ancestors: [], now: start }
+    expect(acquireLease(record, again)).toEqual({ record, answer })
   })
 })
