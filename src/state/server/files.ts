@@ -1,15 +1,14 @@
-import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { AlcidesError } from "../../errors.ts"
 import { extensionHeaders, type ApiStateVersion, type ProjectState } from "../hercules/api.ts"
 import { inParallel } from "../in-parallel.ts"
 import { parseVersion } from "../names.ts"
-import type { Base, LeaseId, Project, StateRead, StateStore, StateVersion } from "../store.ts"
+import type { Base, LeaseId, Project, StateVersion } from "../store.ts"
 import { fullAccount, userOf } from "./accounts.ts"
 import { answerDone, answerJson, Refusal } from "./answers.ts"
 import { bytesOf } from "./body.ts"
 import type { Call, ProjectCall } from "./call.ts"
-import { begun, measured } from "./content.ts"
+import { sizedRead } from "./sized.ts"
 
 // Milliseconds without a byte taken before a reader is given up.
 const longestSilence = 120_000
@@ -18,15 +17,15 @@ const longestSilence = 120_000
 export async function getState({ request, response, store, params, query }: ProjectCall): Promise<void> {
   const name = params["name"] ?? ""
   const wanted = versionOf(query)
-  const read = await underLease(store.get(name, { ...wanted, ...leaseOf(request) }))
+  const read = await underLease(sizedRead(store, name, { ...wanted, ...leaseOf(request) }))
   if (read === undefined) throw absent(name, wanted.version)
-  const { length, content } = await sized(store, { name, read })
+  const { version, length, content } = read
   response.setTimeout(longestSilence, () => response.destroy())
   response.writeHead(200, {
     "content-type": "application/octet-stream",
     "content-length": String(length),
     "content-disposition": disposition(name),
-    ...headersOf(read.version),
+    ...headersOf(version),
   })
   await pipeline(content, response)
 }
@@ -81,19 +80,6 @@ function apiVersion({
     sha256: encrypted === undefined ? sha256 : null,
     size: encrypted === undefined ? size : null,
   }
-}
-
-// Nothing wrong is sent if it can be told at the start. The clear length of an encrypted version is only known once it was read.
-async function sized(
-  store: StateStore,
-  { name, read: { version, content } }: { readonly name: string; readonly read: StateRead },
-): Promise<{ readonly length: number; readonly content: AsyncIterable<Uint8Array> }> {
-  if (version.encrypted === undefined) return { length: version.size, content: await begun(content) }
-  const { length, whole } = await measured(content)
-  if (whole !== undefined) return { length, content: Readable.from(whole) }
-  const again = await store.get(name, { version: version.version })
-  if (again === undefined) throw absent(name, version.version)
-  return { length, content: await begun(again.content) }
 }
 
 function absent(name: string, version: number | undefined): Refusal {
