@@ -9,7 +9,7 @@ import type { ObjectStore } from "./objects.ts"
 import { findOrphans, longestWrite, writeTooLong } from "./history/orphans.ts"
 import { writePermission, type Permission } from "./locks/permission.ts"
 import { unlessRefused } from "./records/records.ts"
-import { assertInClear, sealed, unsealed } from "./encryption/sealing.ts"
+import { assertInClear, sealed, unsealer } from "./encryption/sealing.ts"
 import * as rules from "./records/state-record.ts"
 import type { StateRecord, VersionRecord, Write } from "./records/state-record.ts"
 import type { Lease, LeaseId, Project, StateRead, StateStore, StateVersion, WriteOptions } from "./store.ts"
@@ -90,10 +90,12 @@ export function stateFiles({
         if (found?.blob === undefined) return undefined
         const { blob, encrypted } = found
         const where = describe(name, found)
+        // First: what is open and never read holds a connection.
+        const unseal = unsealer({ where, encrypted, encryption })
         const content = await objects.readBlob(stateKeys(project, name).blobs, blob)
         if (content !== undefined) {
           const stored = verified(content, { ...found, where })
-          return { version: rules.publicVersion(found), content: unsealed(stored, { where, encrypted, encryption }) }
+          return { version: rules.publicVersion(found), content: unseal(stored) }
         }
         // It may have been pruned, or encrypted anew, since the head was read.
         if (blob === missing) throw contentMissing(where)

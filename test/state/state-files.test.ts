@@ -1,8 +1,10 @@
 import { expect, test } from "vitest"
 import { createStateStore } from "../../src/state/object-state-store.ts"
 import { project } from "./contract.ts"
-import { bytes } from "./support/content.ts"
+import { encryptionFor, keyPair } from "./support/age.ts"
+import { bytes, textOf } from "./support/content.ts"
 import { memoryObjects } from "./support/memory.ts"
+import { countingOpen } from "./support/open-contents.ts"
 
 const hour = 3600_000
 
@@ -32,4 +34,23 @@ test.each([
       message: 'writing "a.json" took more than 12 hours',
     })
   expect((await store.history("a.json"))?.length).toBe(goesThrough ? 1 : undefined)
+})
+
+// A content that stays open holds one of fifty connections until the server gives it up.
+test("who cannot read an encrypted version leaves nothing open", async () => {
+  const [alice, bob] = await Promise.all([keyPair(), keyPair()])
+  const { objects, open } = countingOpen(memoryObjects())
+  const storeOf = async (keys: Parameters<typeof encryptionFor>[0]) =>
+    createStateStore({ objects, project, encryption: await encryptionFor(keys) })
+  const writing = await storeOf({ recipients: [alice], identities: [alice] })
+  await writing.put("a.json", bytes("secret"), { base: "absent", writer: { by: "alice" } })
+  const read = async (store: typeof writing) => textOf((await store.get("a.json"))?.content ?? bytes(""))
+
+  const missing = { code: "state-identity-missing" }
+  await expect(read(createStateStore({ objects, project }))).rejects.toMatchObject(missing)
+  expect(open()).toBe(0)
+  await expect(read(await storeOf({ identities: [bob] }))).rejects.toMatchObject(missing)
+  expect(open()).toBe(0)
+  expect(await read(writing)).toBe("secret")
+  expect(open()).toBe(0)
 })

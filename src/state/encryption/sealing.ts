@@ -14,23 +14,24 @@ export function sealed(
   return { content: encryption.encrypt(content), encrypted: { recipients: [...encryption.recipients] } }
 }
 
+/** How content was stored, and what there is to read it with. */
+export type Sealing = {
+  readonly where: string
+  readonly encrypted: Recipients | undefined
+  readonly encryption: Encryption | undefined
+}
+
 /** Content as it was put. Throws `state-identity-missing`. */
-export function unsealed(
-  content: Content,
-  {
-    where,
-    encrypted,
-    encryption,
-  }: {
-    readonly where: string
-    readonly encrypted: Recipients | undefined
-    readonly encryption: Encryption | undefined
-  },
-): Content {
-  if (encrypted === undefined) return content
+export function unsealed(content: Content, sealing: Sealing): Content {
+  return unsealer(sealing)(content)
+}
+
+/** What makes content what it was when it was put. Throws `state-identity-missing`, so before there is any content. */
+export function unsealer({ where, encrypted, encryption }: Sealing): (content: Content) => Content {
+  if (encrypted === undefined) return (content) => content
   const about = { where, recipients: encrypted.recipients }
   if (encryption === undefined) throw identityMissing(about)
-  return encryption.decrypt(content, about)
+  return (content) => encryption.decrypt(content, about)
 }
 
 /** Throws `state-encryption-expected` when a write in clear would follow versions that were encrypted. */

@@ -28,18 +28,18 @@ export function objectsSource({ objects, project }: ProjectObjects): CopySource 
     url: objects.url,
     heads: () => readHeads({ objects, project }),
     head: (name) => headRecords({ objects, project }).read(name),
-    content: async (version) => ({ content: await storedContent({ objects, project }, version) }),
+    content: async (version) => ({ content: storedContent({ objects, project }, version) }),
   }
 }
 
-/** What a store has of a version, checked on its way. Throws `state-content-missing`, `-truncated` and `-corrupt`. */
-export async function storedContent(
+/** What a store has of a version, opened when it is read, and checked on its way. Throws `state-content-missing`, `-truncated` and `-corrupt`. */
+export async function* storedContent(
   { objects, project }: ProjectObjects,
   { name, version }: VersionOf,
-): Promise<AsyncIterable<Uint8Array>> {
+): AsyncGenerator<Uint8Array> {
   const where = `version ${version.version} of ${JSON.stringify(name)} at ${objects.url}`
   const content =
     version.blob === undefined ? undefined : await objects.readBlob(stateKeys(project, name).blobs, version.blob)
   if (content === undefined) throw contentMissing(where)
-  return verified(content, { ...version, where })
+  yield* verified(content, { ...version, where })
 }

@@ -144,7 +144,7 @@ async function verifyContents({ to, project, signal }: Copy, { name, versions }:
   await inParallel(contentsOf(versions), {
     atOnce: contentsAtOnce,
     act: async ({ version }) => {
-      const content = await storedContent({ objects: to, project }, { name, version })
+      const content = storedContent({ objects: to, project }, { name, version })
       for await (const _ of abortable(content, signal));
     },
   }).catch((error: unknown) => {

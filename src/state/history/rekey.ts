@@ -114,17 +114,20 @@ async function storeAnew({
   readonly version: WithContent
 }): Promise<StoredContent> {
   const where = `version ${version.version} of ${JSON.stringify(name)}`
-  const open = async (stored: StoredContent): Promise<AsyncIterable<Uint8Array>> => {
+  // Opened when it is read, and not before: what is open and never read holds a connection.
+  async function* read(stored: StoredContent): AsyncGenerator<Uint8Array> {
     const content = await objects.readBlob(blobs, stored.blob)
     if (content === undefined) throw contentMissing(where)
-    return unsealed(verified(content, { ...stored, where }), { where, encrypted: stored.encrypted, encryption })
+    yield* verified(content, { ...stored, where })
   }
-  const clear = hashed(await open(version))
+  const open = (stored: StoredContent): AsyncIterable<Uint8Array> =>
+    unsealed(read(stored), { where, encrypted: stored.encrypted, encryption })
+  const clear = hashed(open(version))
   const { content, encrypted } = sealed(clear.content, inClear ? undefined : encryption)
   const { name: blob, size, sha256 } = await objects.writeBlob(blobs, { stem: String(version.version), content })
   const stored = { blob, size, sha256, ...(encrypted !== undefined && { encrypted }) }
   try {
-    const again = await digestOf(await open(stored))
+    const again = await digestOf(open(stored))
     if (again.sha256 !== clear.digest().sha256) throw unverified(where)
     return stored
   } catch (error) {

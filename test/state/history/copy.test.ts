@@ -17,6 +17,7 @@ import { project } from "../contract.ts"
 import { encryptionFor, keyPair } from "../support/age.ts"
 import { bytes, textOf } from "../support/content.ts"
 import { fileStorage } from "../support/file-storage.ts"
+import { countingOpen } from "../support/open-contents.ts"
 import { s3Storage } from "../support/s3-storage.ts"
 
 const writer = { by: "alice@ci", rev: "0123abc", runUrl: "https://ci.example/runs/1" }
@@ -236,6 +237,20 @@ describe("copyProject", () => {
     await expect(copy(from, to)).rejects.toMatchObject({ code: "state-content-missing" })
     expect(await to.store.history("a.json")).toBeUndefined()
     expect((await to.store.locks()).flatMap(({ leases }) => leases)).toEqual([])
+  })
+
+  test("leaves nothing of the source open when the target takes nothing", async () => {
+    const [from, to] = [await place(), await place()]
+    await fill(from)
+    const { objects, open } = countingOpen(from.objects)
+    const full: ObjectStore = {
+      ...to.objects,
+      writeBlob: async () => {
+        throw new Error("the disk is full")
+      },
+    }
+    await expect(copy({ objects }, { ...to, objects: full })).rejects.toThrow("the disk is full")
+    expect(open()).toBe(0)
   })
 
   test("reads back what was copied, now and before", async () => {

@@ -13,6 +13,7 @@ import { encryptionFor, keyPair } from "../support/age.ts"
 import { bytes, textOf } from "../support/content.ts"
 import { fileStorage } from "../support/file-storage.ts"
 import { memoryObjects } from "../support/memory.ts"
+import { countingOpen } from "../support/open-contents.ts"
 
 const [alice, bob] = await Promise.all([keyPair(), keyPair()])
 const writer = { by: "alice@ci" }
@@ -201,6 +202,22 @@ test("a version that nobody here can read stops it, before anything of it is cha
     rekeyState({ objects, project }, { name, encryption, inClear: false, lease: await lease() }),
   ).rejects.toMatchObject({ code: "state-identity-missing", message: expect.stringContaining("version 2 of") })
   expect(await contents(store(forBob))).toEqual(all)
+})
+
+test("a content that cannot be stored anew is not left open", async () => {
+  const { objects: all, lease } = await world()
+  const { objects, open } = countingOpen({
+    ...all,
+    writeBlob: async () => {
+      throw new Error("the disk is full")
+    },
+  })
+  const held = await lease()
+  await expect(rekeyState({ objects, project }, { ...toBob, lease: held })).rejects.toThrow("the disk is full")
+  await expect(
+    rekeyState({ objects, project }, { name, encryption: undefined, inClear: true, lease: held }),
+  ).rejects.toMatchObject({ code: "state-identity-missing" })
+  expect(open()).toBe(0)
 })
 
 test("without the lock, or with one that is lost, nothing is changed", async () => {
