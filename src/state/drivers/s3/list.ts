@@ -1,4 +1,5 @@
 import type { ListObjectsV2CommandOutput } from "@aws-sdk/client-s3"
+import { unusable } from "./failures.ts"
 import type { S3Requests } from "./requests.ts"
 
 /** The pages of what lies below a folder. */
@@ -13,19 +14,20 @@ export async function* listed({
 }): AsyncGenerator<ListObjectsV2CommandOutput> {
   const { bucket: Bucket, prefix } = requests.place
   const Prefix = `${prefix}${folder}/`
+  const step = { name: "list", key: folder }
   for (let ContinuationToken: string | undefined; ;) {
-    const page: ListObjectsV2CommandOutput = await requests.send(
-      { name: "list", key: folder },
-      async ({ sdk, client }, abortSignal) =>
-        whole(
-          await client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix, Delimiter, ContinuationToken }), {
-            abortSignal,
-          }),
-        ),
+    const page: ListObjectsV2CommandOutput = await requests.send(step, async ({ sdk, client }, abortSignal) =>
+      whole(
+        await client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix, Delimiter, ContinuationToken }), {
+          abortSignal,
+        }),
+      ),
     )
     yield page
+    if (page.IsTruncated !== true) return
     ContinuationToken = page.NextContinuationToken
-    if (page.IsTruncated !== true || ContinuationToken === undefined) return
+    // What is missing would read as absent.
+    if (ContinuationToken === undefined) throw requests.error(unusable("half a list, without where it goes on"), step)
   }
 }
 

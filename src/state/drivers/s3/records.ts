@@ -86,7 +86,7 @@ export function s3Records({
         const failure = "failure" in outcome ? outcome.failure : unusable("no ETag")
         if (isRefusal(failure)) throw requests.error(failure, step)
 
-        const found = await find(key)
+        const found = await find(key).catch(undecided)
         if (found?.writers[0] === writer) return tagOf(found)
         // It has landed, and others have written since: this tag stands for nothing any more.
         if (found?.writers.includes(writer) === true) return tagOf({ writers, etag: writer })
@@ -117,6 +117,19 @@ function landed(error: unknown): never {
   if (!(error instanceof AlcidesError)) throw error
   const { code, message, hint, exit, cause } = error
   throw new AlcidesError({ code, message: `${message}; this write was made all the same`, hint, exit, cause })
+}
+
+// What would have told whether a write landed could not be read.
+function undecided(error: unknown): never {
+  if (!(error instanceof AlcidesError)) throw error
+  const { code, message, exit } = error
+  throw new AlcidesError({
+    code,
+    message: `${message}; so it cannot be told whether it was written before`,
+    hint: "what was being written may have been written all the same: look at `alcides state history` and `alcides lock list` before you try again",
+    exit,
+    cause: error,
+  })
 }
 
 function isDamage(error: unknown): boolean {

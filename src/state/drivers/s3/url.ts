@@ -6,14 +6,14 @@ export type S3Place = {
   readonly bucket: string
   /** Empty, or ends with a slash. */
   readonly prefix: string
-  /** `undefined`: what the SDK finds in the environment or the profile. */
+  /** `undefined`: what the SDK finds in the profile. */
   readonly region: string | undefined
   /** `undefined`: AWS. */
   readonly endpoint: string | undefined
   readonly forcePathStyle: boolean
   readonly checksums: "required" | "supported"
   readonly profile: string | undefined
-  /** Opens the same store; without credentials. */
+  /** Opens the same store, also where the environment is another; without credentials. */
   readonly url: string
 }
 
@@ -27,10 +27,11 @@ const endpoint = z.string().check(
     )
   }),
 )
+const region = z.string().check(z.regex(/^[a-z0-9-]+$/i))
 const name = z.string().check(z.regex(/^[\w.@ +:/-]+$/))
 
 const optionsSchema = z.strictObject({
-  region: z.optional(z.string().check(z.regex(/^[a-z0-9-]+$/i))),
+  region: z.optional(region),
   endpoint: z.optional(endpoint),
   forcePathStyle: z.optional(z.enum(["true", "false"])),
   checksums: z.optional(z.enum(["required", "supported"])),
@@ -60,16 +61,19 @@ export function parseS3Url(url: string, env: Readonly<Record<string, string | un
   const prefix = segments.map((segment) => `${segment}/`).join("")
   const address = given.endpoint ?? addressIn(env)
   const elsewhere = address !== undefined && !isAws(address)
-  const query = new URLSearchParams([...parsed.searchParams]).toString()
+  const region = given.region ?? (given.profile === undefined ? regionIn(env) : undefined)
+  const options = new URLSearchParams(parsed.searchParams)
+  if (region !== undefined) options.set("region", region)
+  if (address !== undefined) options.set("endpoint", address)
   return {
     bucket,
     prefix,
-    region: given.region,
+    region,
     endpoint: address,
     forcePathStyle: given.forcePathStyle === undefined ? elsewhere : given.forcePathStyle === "true",
     checksums: given.checksums ?? (elsewhere ? "required" : "supported"),
     profile: given.profile,
-    url: `s3://${[bucket, ...segments.map(encodeURIComponent)].join("/")}${query === "" ? "" : `?${query}`}`,
+    url: `s3://${[bucket, ...segments.map(encodeURIComponent)].join("/")}${options.size === 0 ? "" : `?${options.toString()}`}`,
   }
 }
 
@@ -84,6 +88,12 @@ function addressIn(env: Readonly<Record<string, string | undefined>>): string | 
     message: `${name} must be ${expected["endpoint"]}`,
     hint: "correct it, or name the server with endpoint= in the store's URL",
   })
+}
+
+// What is no region is left to the SDK, which tells so.
+function regionIn(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const found = z.safeParse(region, env["AWS_REGION"], { jitless: true })
+  return found.success ? found.data : undefined
 }
 
 /** Whether the server is AWS itself. */

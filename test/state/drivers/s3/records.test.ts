@@ -93,6 +93,24 @@ test("a write that never reached the server is sent again, unless somebody else 
   expect((await direct.read("one"))?.text).toBe("other")
 })
 
+test("a write that landed is not told as one that did nothing when it cannot be read back", async () => {
+  const { direct, proxy, through } = await fresh()
+  const tag = await write(direct, "1")
+  const answers = { GET: { kind: "answer", status: 403, done: false }, PUT: cutAfter } as const
+  proxy.plan(({ method, path }) =>
+    path.endsWith("/one") && (method === "GET" || method === "PUT") ? answers[method] : undefined,
+  )
+  await expect(through().swap("one", { text: "2", expected: tag })).rejects.toMatchObject({
+    code: "store-denied",
+    exit: 1,
+    message: expect.stringMatching(/refuses to get record .*; so it cannot be told whether it was written before$/),
+    hint: expect.stringMatching(
+      /^what was being written may have been written all the same: look at `alcides state history`/,
+    ),
+  })
+  expect((await direct.read("one"))?.text).toBe("2")
+})
+
 test("a record that is made twice is made once", async () => {
   const { direct, proxy, through } = await fresh()
   await direct.swap("other", { text: "", expected: "absent" })
@@ -152,4 +170,19 @@ test("more children than one answer has room for", async () => {
   await bucket.put("store/folder/record", "x")
   await bucket.put("store/folder-beside/record", "x")
   expect((await direct.children("folder")).toSorted()).toEqual([...names, "record"].toSorted())
+})
+
+test("the URL that a store tells opens it also where the environment names another server, or none", async () => {
+  const { bucket, direct } = await fresh()
+  await write(direct, "1")
+  const { endpoint, owner } = bucket.server
+  const url = `s3://${bucket.name}/store`
+  const here = { ...s3Environment(owner), AWS_ENDPOINT_URL: endpoint, AWS_REGION: "eu-1" }
+  const { url: told } = openS3Store(url, { env: here })
+  expect(told).toBe(`${url}?region=eu-1&endpoint=${encodeURIComponent(endpoint)}`)
+  for (const elsewhere of [{}, { AWS_ENDPOINT_URL: "http://127.0.0.1:1", AWS_REGION: "us-2" }]) {
+    const store = openS3Store(told, { env: { ...s3Environment(owner), ...elsewhere } })
+    expect(store.url).toBe(told)
+    expect((await store.read("one"))?.text).toBe("1")
+  }
 })

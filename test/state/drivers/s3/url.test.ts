@@ -19,7 +19,7 @@ test("at AWS, little has to be said", () => {
 test("another server gets paths and the checksums that old ones know, unless it is told otherwise", () => {
   const defaults = { endpoint: elsewhere, forcePathStyle: true, checksums: "required" }
   expect(parseS3Url(`s3://b-1?endpoint=${elsewhere}`)).toMatchObject({ ...defaults, prefix: "" })
-  expect(parseS3Url("s3://b-1/p", { AWS_ENDPOINT_URL: elsewhere })).toMatchObject({ ...defaults, url: "s3://b-1/p" })
+  expect(parseS3Url("s3://b-1/p", { AWS_ENDPOINT_URL: elsewhere })).toMatchObject(defaults)
   expect(parseS3Url("s3://b-1/p", { AWS_ENDPOINT_URL: "http://other", AWS_ENDPOINT_URL_S3: elsewhere })).toMatchObject(
     defaults,
   )
@@ -38,6 +38,30 @@ test("the URL of the store opens the same store, and slashes too many make no ot
   expect(place).toMatchObject({ prefix: "fleet one/prod/" })
   expect(place.url).toBe("s3://neat-state/fleet%20one/prod?region=eu-1&endpoint=https%3A%2F%2Fs3.example.org")
   expect(parseS3Url(place.url)).toEqual(place)
+})
+
+// What is kept names its store by it, and may be recovered in another shell.
+test.each([
+  ["", {}, ""],
+  ["", { AWS_ENDPOINT_URL: elsewhere }, "endpoint=https%3A%2F%2Fs3.example.org"],
+  ["", { AWS_ENDPOINT_URL_S3: elsewhere, AWS_ENDPOINT_URL: "http://other" }, "endpoint=https%3A%2F%2Fs3.example.org"],
+  [
+    "endpoint=http://given&region=eu-1",
+    { AWS_ENDPOINT_URL: elsewhere, AWS_REGION: "eu-2" },
+    "endpoint=http%3A%2F%2Fgiven&region=eu-1",
+  ],
+  ["", { AWS_REGION: "eu-2" }, "region=eu-2"],
+  ["checksums=required", { AWS_REGION: "eu-2" }, "checksums=required&region=eu-2"],
+  // The profile has a region of its own.
+  ["profile=x", { AWS_REGION: "eu-2" }, "profile=x"],
+  ["", { AWS_REGION: "", AWS_ENDPOINT_URL: "" }, ""],
+  ["", { AWS_REGION: "hunter2!" }, ""],
+])("the URL of the store says what the environment said: %s and %j", (given, env, told) => {
+  const url = (query: string): string => `s3://b-1/p${query === "" ? "" : `?${query}`}`
+  const place = parseS3Url(url(given), env)
+  expect(place.url).toBe(url(told))
+  expect(parseS3Url(place.url)).toEqual(place)
+  expect(parseS3Url(place.url, env)).toEqual(place)
 })
 
 test.each([
