@@ -89,6 +89,15 @@ export function contentMissing(where: string): AlcidesError {
   return contentDamaged({ code: "state-content-missing", message: `the store lists ${where}, but its content is gone` })
 }
 
+/** It was there when it was opened, but not to its end. */
+export function contentRemoved(where: string): AlcidesError {
+  return new AlcidesError({
+    code: "state-content-missing",
+    message: `${where} was removed while it was read: it was pruned, or encrypted anew`,
+    hint: "read it again; if it stays away, get an older version with --version",
+  })
+}
+
 function contentDamaged(details: { readonly code: string; readonly message: string }): AlcidesError {
   return new AlcidesError({
     ...details,

@@ -41,7 +41,7 @@ export interface ObjectStore {
     folder: string,
     blob: { readonly stem: string; readonly content: AsyncIterable<Uint8Array> },
   ): Promise<StoredBlob>
-  /** Opens a blob; `undefined` when it is not there. */
+  /** Opens a blob; `undefined` when it is not there. Removed while it is read, it comes whole or throws `state-content-missing`. */
   readBlob(folder: string, name: string): Promise<AsyncIterable<Uint8Array> | undefined>
   blobs(folder: string): Promise<readonly BlobEntry[]>
   /** Removing what is not there is no failure. */

@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto"
-import { open, readdir, rename, stat } from "node:fs/promises"
+import { open, readdir, rename, stat, type FileHandle } from "node:fs/promises"
 import { join } from "node:path"
-import { hashed, type Digest } from "../../content.ts"
+import { contentRemoved, hashed, type Digest } from "../../content.ts"
 import { storeDamaged } from "../../failures.ts"
 import type { ObjectStore } from "../../objects.ts"
 import type { StoreFolder } from "./folder.ts"
 import type { RunStep } from "./steps.ts"
 
 const chunkSize = 256 * 1024
+// In milliseconds: how long a file stays open of which nobody reads.
+const longestUnread = 30_000
 
 /** Blobs for the file driver. */
 export function fileBlobs({
@@ -31,8 +33,12 @@ export function fileBlobs({
     return passing.digest()
   }
 
-  async function* read(path: string): AsyncGenerator<Uint8Array> {
-    const handle = await step({ name: "open blob", path }, () => open(path, "r"))
+  const openBlob = (path: string): Promise<FileHandle | undefined> =>
+    step({ name: "open blob", path, expect: ["ENOENT"] }, () => open(path, "r"))
+
+  async function* read(path: string, opened: Opened): AsyncGenerator<Uint8Array> {
+    const handle = opened.take() ?? (await openBlob(path))
+    if (handle === undefined) throw contentRemoved(path)
     try {
       for (;;) {
         const buffer = Buffer.allocUnsafeSlow(chunkSize)
@@ -69,7 +75,9 @@ export function fileBlobs({
       const found = await step({ name: "stat blob", path, expect: ["ENOENT"] }, () => stat(path))
       if (found === undefined) return undefined
       if (!found.isFile()) throw storeDamaged({ where: path, what: "is a folder where a file should be" })
-      return read(path)
+      // From here on a prune takes nothing from whoever reads.
+      const handle = await openBlob(path)
+      return handle === undefined ? undefined : read(path, whileUnread(handle))
     },
 
     async blobs(key) {
@@ -87,6 +95,27 @@ export function fileBlobs({
 
     async removeBlob(key, name) {
       await folder.remove(pathOf(key, name))
+    },
+  }
+}
+
+type Opened = {
+  /** The handle, for who reads now; `undefined` when that took too long. */
+  take(): FileHandle | undefined
+}
+
+/** Closes a handle that nobody takes: whoever gets content need not read it. */
+function whileUnread(handle: FileHandle): Opened {
+  let open: FileHandle | undefined = handle
+  const timer = setTimeout(() => {
+    open = undefined
+    handle.close().catch(() => {})
+  }, longestUnread)
+  timer.unref()
+  return {
+    take() {
+      clearTimeout(timer)
+      return open
     },
   }
 }

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream"
+import { contentRemoved } from "../../content.ts"
 import { storeDamaged } from "../../failures.ts"
 import { chunksOf } from "./chunks.ts"
 import { failureOf, unusable, type Failure } from "./failures.ts"
@@ -56,8 +57,8 @@ export async function download(requests: S3Requests, key: string): Promise<Async
       if (from === length) return
       if (!(await pace.another(failure))) throw requests.error(failure, step)
       const next = await open(from)
-      if (next === undefined || next.etag !== etag)
-        throw storeDamaged({ where, what: "was replaced while it was read" })
+      if (next === undefined) throw contentRemoved(where)
+      if (next.etag !== etag) throw storeDamaged({ where, what: "was replaced while it was read" })
       answer = next.body
     }
   }
