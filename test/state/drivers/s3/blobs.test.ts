@@ -1,9 +1,5 @@
 import { createHash } from "node:crypto"
-import {
-  AbortMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  ListMultipartUploadsCommand,
-} from "@aws-sdk/client-s3"
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from "@aws-sdk/client-s3"
 import { expect, onTestFinished, test, vi } from "vitest"
 import { serverClock } from "../../../../src/state/drivers/s3/clock.ts"
 import { s3Requests } from "../../../../src/state/drivers/s3/requests.ts"
@@ -49,7 +45,8 @@ async function fresh() {
     proxy,
     steps,
     open: (more = "") => openS3Store(url(more), { env, onStep: ({ name }) => void steps.push(name) }),
-    requests: s3Requests({ place: parseS3Url(url()), env, clock: serverClock(), onStep: undefined }),
+    requestsAt: (prefix: string) =>
+      s3Requests({ place: parseS3Url(s3Url(bucket, { prefix })), env, clock: serverClock(), onStep: undefined }),
     uploads: async () => (await client.send(new ListMultipartUploadsCommand({ Bucket: bucket.name }))).Uploads ?? [],
   }
 }
@@ -186,18 +183,44 @@ test("what stands under another's name while it is read is not glued to what was
   })
 })
 
-test("uploads that nobody completed are taken back when they are old, below the prefix alone", async () => {
-  const { bucket, client, requests, uploads } = await fresh()
+test("what is removed while it is read says so", async () => {
+  const { open, proxy } = await fresh()
+  const store = open()
+  const blob = await store.writeBlob("blobs", { stem: "1", content: content(mebibyte) })
+  let cut = false
+  proxy.plan(({ method }) => {
+    if (method !== "GET" || cut) return undefined
+    cut = true
+    return { kind: "shorten" }
+  })
+  const opened = await store.readBlob("blobs", blob.name)
+  await store.removeBlob("blobs", blob.name)
+  await expect(digest(opened)).rejects.toMatchObject({
+    code: "state-content-missing",
+    message: expect.stringMatching(/^s3:.*\/blobs\/1-.* was removed while it was read: /),
+  })
+})
+
+test("contents that nobody uploaded to the end are taken back when they are old, and nobody else's uploads", async () => {
+  const { bucket, client, requestsAt, uploads } = await fresh()
   const begin = async (Key: string) => client.send(new CreateMultipartUploadCommand({ Bucket: bucket.name, Key }))
-  await begin("store/blobs/1-multipart-x")
-  const beside = await begin("other/blobs/1-multipart-x")
-  await abortStaleUploads(requests, Date.now() + 23 * 3600_000)
-  expect(await uploads()).toHaveLength(2)
-  await abortStaleUploads(requests, Date.now() + 25 * 3600_000)
-  expect((await uploads()).map(({ Key }) => Key)).toEqual([beside.Key])
-  await client.send(
-    new AbortMultipartUploadCommand({ Bucket: bucket.name, Key: beside.Key, UploadId: beside.UploadId }),
-  )
+  const name = "projects/github/neat-org/neat-repo/state/a.json/blobs/12-multipart-0123456789ab"
+  const others = [
+    "elsewhere/backup.tar",
+    "other/blobs/1-multipart-0123456789ab",
+    "projects/backup.tar",
+    "projects/x/blobs/1-multipart-0123456789ab.tar",
+    "projects/x/blobs/backup-multipart-0123456789ab",
+    "store/backup.tar",
+  ]
+  for (const key of [...others, name, `store/${name}`]) await begin(key)
+  const left = async (): Promise<readonly (string | undefined)[]> => (await uploads()).map(({ Key }) => Key).toSorted()
+  await abortStaleUploads(requestsAt(""), Date.now() + 23 * 3600_000)
+  expect(await left()).toEqual([...others, name, `store/${name}`].toSorted())
+  await abortStaleUploads(requestsAt("store"), Date.now() + 25 * 3600_000)
+  expect(await left()).toEqual([...others, name].toSorted())
+  await abortStaleUploads(requestsAt(""), Date.now() + 25 * 3600_000)
+  expect(await left()).toEqual(others)
 })
 
 test("servers that are not AWS are sent no checksums but the one that all know, unless the URL says otherwise", async () => {
