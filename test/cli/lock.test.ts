@@ -1,8 +1,11 @@
+import { mkdir, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
+import { join } from "node:path"
 import { PassThrough } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
 import { beforeEach, describe, expect, it } from "vitest"
 import { AlcidesError } from "../../src/errors.ts"
+import { appears } from "../support/appears.ts"
 import { cliHome } from "../support/cli-home.ts"
 import { runCli, type CliOptions, type CliResult } from "../support/io.ts"
 
@@ -224,6 +227,54 @@ describe("lock list and break", () => {
     const again = Object.assign(new PassThrough(), { isTTY: true })
     again.write("y\n")
     expect((await lock(["break", "--name", "production"], { input: again })).exit).toBe(0)
+  })
+
+  // Between the look and the break git is asked who we are, which takes its time.
+  const slowGit = async () => {
+    for (const name of ["bin", ".git"]) await mkdir(join(folder, name))
+    const script = `#!/bin/sh\ncd "${folder}"\necho asked > asked\nwhile ! [ -e go ]; do sleep 0.02; done\nexit 1\n`
+    await writeFile(join(folder, "bin", "git"), script, { mode: 0o755 })
+    const broken = lock(["break", "--name", "production", "--yes"], {
+      env: { ...env, PATH: `${join(folder, "bin")}:${env["PATH"]}` },
+    })
+    await appears(join(folder, "asked"))
+    return { broken, answer: () => writeFile(join(folder, "go"), "") }
+  }
+
+  it("ends nobody whom it has not shown, also when it does not ask", async () => {
+    const lease = await acquire("--description", "a deploy")
+    const { broken, answer } = await slowGit()
+    await lock(["release", "--lease-id", lease])
+    const next = await acquire("--description", "the next")
+    await answer()
+    const { exit, stderr } = await broken
+    expect(exit).toBe(1)
+    expect(stderr).toMatch(/the lock production is held by \S+ \(the next\) since .* meanwhile; nothing was broken$/m)
+    expect((await lock(["update", "--lease-id", next])).exit).toBe(0)
+  })
+
+  it("ends those whom it has shown, and says who holds it then", async () => {
+    const lease = await acquire("--non-exclusive", "--description", "the first")
+    const { broken, answer } = await slowGit()
+    const next = await acquire("--non-exclusive", "--description", "the next")
+    await answer()
+    const { exit, stderr } = await broken
+    expect(exit).toBe(0)
+    expect(stderr).toMatch(
+      /^lock production broken; it was held by \S+ \(the first\) since .*\nlock production is held by \S+ \(the next\) since .* now, which was not broken\n$/,
+    )
+    expect((await lock(["update", "--lease-id", lease])).exit).toBe(6)
+    expect((await lock(["update", "--lease-id", next])).exit).toBe(0)
+  })
+
+  it("says so when nobody holds it any more", async () => {
+    const lease = await acquire()
+    const { broken, answer } = await slowGit()
+    await lock(["release", "--lease-id", lease])
+    await answer()
+    const stderr = "the lock production is not held any more; nothing was broken\n"
+    expect(await broken).toEqual({ exit: 0, stdout: "", stderr })
+    expect(await listed()).toEqual([])
   })
 
   it("prints the ended leases with --json, and breaks nothing that is not held", async () => {
