@@ -19,7 +19,7 @@ export async function download(requests: S3Requests, key: string): Promise<Async
   const where = `s3://${Bucket}/${Key}`
   const step = { name: "get blob", key }
 
-  const open = async (from: number): Promise<Answer | undefined> => {
+  const open = async (from = 0, etag?: string): Promise<Answer | undefined> => {
     const Range = from === 0 ? undefined : `bytes=${from}-`
     const answer = await requests.find(step, ({ sdk, client }) =>
       client.send(new sdk.GetObjectCommand({ Bucket, Key, Range })),
@@ -27,14 +27,16 @@ export async function download(requests: S3Requests, key: string): Promise<Async
     if (answer === undefined) return undefined
     const { Body, ContentLength, ContentRange, ETag } = answer
     if (!(Body instanceof Readable)) throw requests.error(unusable("no body"), step)
-    if (from > 0 && ContentRange?.startsWith(`bytes ${from}-`) !== true) {
-      Body.destroy()
-      throw requests.error(unusable("another range than was asked for"), step)
-    }
-    return { body: chunksOf(Body), length: ContentLength, etag: ETag }
+    const isSame = etag === undefined || ETag === etag
+    const goesOn = from === 0 || ContentRange?.startsWith(`bytes ${from}-`) === true
+    if (isSame && goesOn) return { body: chunksOf(Body), length: ContentLength, etag: ETag }
+    // What is open and never read holds a connection.
+    Body.destroy()
+    if (!isSame) throw storeDamaged({ where, what: "was replaced while it was read" })
+    throw requests.error(unusable("another range than was asked for"), step)
   }
 
-  const first = await open(0)
+  const first = await open()
   return first === undefined ? undefined : read(first)
 
   async function* read({ body, length, etag }: Answer): AsyncGenerator<Uint8Array> {
@@ -56,9 +58,8 @@ export async function download(requests: S3Requests, key: string): Promise<Async
       }
       if (from === length) return
       if (!(await pace.another(failure))) throw requests.error(failure, step)
-      const next = await open(from)
+      const next = await open(from, etag)
       if (next === undefined) throw contentRemoved(where)
-      if (next.etag !== etag) throw storeDamaged({ where, what: "was replaced while it was read" })
       answer = next.body
     }
   }
