@@ -22,6 +22,6 @@ test.each([
   const content = await openS3Store(`s3://neat/p?endpoint=${endpoint}`, { env }).readBlob("folder", "blob")
   await expect(textOf(content ?? bytes(""))).rejects.toMatchObject({ message: expect.stringContaining(message) })
   const [, rest] = answers
-  if (rest?.closed === false) await once(rest, "close")
+  if (rest?.closed === false) await once(rest, "close", { signal: AbortSignal.timeout(5_000) })
   expect(answers).toHaveLength(2)
 })
