@@ -22,14 +22,17 @@ export type StateServerOptions = {
   /** The project of a lease that an earlier server granted. Default: none is known. */
   readonly projectOfLease?: (leaseId: string) => Promise<Project | undefined>
   readonly log?: Log
-  /** Milliseconds that requests under way get to finish when it is closed. Default: 30 000. */
+  /** Milliseconds that bodies and downloads under way get to end when it is closed. Default: 30 000. */
   readonly grace?: number
 }
 
 export type StateServer = {
   /** `http://127.0.0.1:PORT`, or `unix:/path/to.sock`. */
   readonly url: string
-  /** Takes no more requests, lets those under way finish, and removes the socket. */
+  /**
+   * Takes no more requests, lets those under way finish, and removes the socket. After the grace it cuts downloads and bodies that have not
+   * come whole; what has come whole is done and answered.
+   */
   close(): Promise<void>
 }
 
@@ -45,8 +48,9 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
   const { log = silentLog, grace = defaultGrace } = options
   const address = parseAddress(options.listen)
   const service = serviceOf(options)
-  const underWay = new Set<Promise<void>>()
+  const underWay = new Map<IncomingMessage, Promise<void>>()
   let closing = false
+  let isOver = false
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (closing) response.setHeader("connection", "close")
@@ -59,12 +63,14 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
     }
   }
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    // Its connection ends with the server, and not before the one ahead of it is answered.
+    if (isOver) return
     const work = answer(request, response)
       .then(() => finished(response))
       // Who went away does not wait for the end of the answer.
       .catch(() => {})
-      .finally(() => underWay.delete(work))
-    underWay.add(work)
+      .finally(() => underWay.delete(request))
+    underWay.set(request, work)
   }
 
   const server = createServer({ maxHeaderSize: largestHead, headersTimeout: slowestHead, requestTimeout: 0 }, serve)
@@ -80,8 +86,11 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
-      const hurry = setTimeout(() => server.closeAllConnections(), grace)
-      await Promise.all(underWay)
+      const hurry = setTimeout(() => {
+        isOver = true
+        for (const request of underWay.keys()) if (!mayEnd(request)) request.socket.destroy()
+      }, grace)
+      while (underWay.size > 0) await Promise.all(underWay.values())
       // What is left waits for a request, or has not said all of one.
       server.closeAllConnections()
       await closed
@@ -120,6 +129,11 @@ function serviceOf({ store, tokens, projectOfUrl, projectOfLease }: StateServerO
       return before
     },
   }
+}
+
+// What came whole is done anyway, and its sender must hear so. Who reads can ask again.
+function mayEnd({ complete, method }: IncomingMessage): boolean {
+  return complete && method !== "GET"
 }
 
 // A sender that is not done reads the answer only if the rest is taken from it; not for ever, though.

@@ -5,7 +5,8 @@ import { stat } from "node:fs/promises"
 import { request as httpRequest, type ClientRequest } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
 import { text } from "node:stream/consumers"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
+import type { StateStore } from "../../../src/state/store.ts"
 import { bytes, textOf } from "../support/content.ts"
 import { repoPath, secrets, served, type Served } from "../support/state-server.ts"
 
@@ -49,6 +50,40 @@ describe("closing", () => {
     await failed
     expect(await stored(all)).toBe("one")
     expect((await all.store.history("db.json"))?.length).toBe(1)
+  })
+
+  test("answers a put that has come whole, however long the store takes", async () => {
+    const { store } = await served()
+    let stop: (() => void) | undefined
+    const slow: StateStore["put"] = async (name, content, options) => {
+      const whole = await textOf(content)
+      await new Promise<void>((resolve) => (stop = resolve))
+      return store.put(name, bytes(whole), options)
+    }
+    const all = await served({ grace: 50, store: async () => ({ ...store, put: slow }) })
+    const request = put(all)
+    request.end("whole")
+    const answered = once(request, "response")
+    await vi.waitUntil(() => stop !== undefined)
+    const closing = all.server.close()
+    await sleep(150)
+    stop?.()
+    const [response] = await answered
+    expect(response.statusCode).toBe(200)
+    response.resume()
+    await closing
+    expect(await textOf((await store.get("db.json"))?.content ?? bytes("absent"))).toBe("whole")
+  })
+
+  test("cuts a download that does not end", async () => {
+    const all = await served({ grace: 50 })
+    await all.store.put("db.json", bytes("x".repeat(32 * 1024 * 1024), 1024 * 1024), {
+      base: "absent",
+      writer: { by: "carol" },
+    })
+    const answer = await all.request(path)
+    await all.server.close()
+    await expect(answer.text()).rejects.toThrow()
   })
 
   test("does not wait for connections that ask nothing", async () => {
