@@ -151,9 +151,11 @@ export function stateFiles({
       return write(name, { ...options, mayWrite }, (record, write) => rules.rollBackVersion(record, { ...write, to }))
     },
 
-    async delete(name, { lease, ...options }) {
+    async delete(name, { lease, base, ...options }) {
       const mayWrite = permission(name, lease)
-      return write(name, { ...options, mayWrite }, (record, write) => rules.deleteVersion(record, write))
+      return write(name, { ...options, mayWrite }, (record, write) =>
+        rules.deleteVersion(record, { ...write, ...(base !== undefined && { base }) }),
+      )
     },
 
     async guard(name, lease) {

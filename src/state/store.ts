@@ -155,8 +155,11 @@ export interface StateStore {
   history(name: string): Promise<readonly StateVersion[] | undefined>
   /** Makes the content of an old version the newest version. Nothing is erased. */
   rollback(name: string, options: { readonly to: number } & WriteOptions): Promise<StateVersion>
-  /** From now on `get` says absent, as the new version that this returns; the others stay, and `rollback` brings one back. */
-  delete(name: string, options: WriteOptions): Promise<StateVersion>
+  /**
+   * From now on `get` says absent, as the new version that this returns; the others stay, and `rollback` brings one back. With a `base`
+   * only that version is deleted: throws `state-conflict` when somebody has written since.
+   */
+  delete(name: string, options: WriteOptions & { readonly base?: Base }): Promise<StateVersion>
 
   acquire(request: LeaseRequest): Promise<LeaseAnswer>
   /** Takes a request back: its place in the queue, and its lease in case it was granted after all. */

@@ -281,6 +281,22 @@ describe("state list, history, rollback and delete", () => {
   })
 })
 
+describe("state delete on a terminal", () => {
+  it("deletes the version that it asked about, and no later one", async () => {
+    await put("1")
+    const input = Object.assign(new PassThrough(), { isTTY: true })
+    const asked = alcides(["state", "delete", "--name", name], { input })
+    await sleep(300)
+    await put("2")
+    input.write("y\n")
+    const { exit, stderr } = await asked
+    expect(exit).toBe(1)
+    expect(stderr).toContain("delete the state file nixops-foo.json (version 1) of")
+    expect(stderr).toContain('alcides: "nixops-foo.json" was expected at version 1, but is at version 2')
+    expect((await get()).stdout).toBe("2")
+  })
+})
+
 describe("while another holds the state file", () => {
   const lock = `alcides.state.${name}`
 

@@ -157,24 +157,27 @@ export function testStateStore(
       "deletes by adding a version that says absent, and rollback brings the content back",
       async () => {
         const { store } = await fresh()
-        await store.put("a.json", bytes("one"), { base: "absent", writer })
-        expect(await store.delete("a.json", { writer, message: "gone" })).toMatchObject({
-          version: 2,
+        await store.put("a.json", bytes("zero"), { base: "absent", writer })
+        await store.put("a.json", bytes("one"), { base: 1, writer })
+        // Somebody has written since.
+        await expect(store.delete("a.json", { writer, base: 1 })).rejects.toMatchObject({ code: "state-conflict" })
+        expect(await store.delete("a.json", { writer, base: 2, message: "gone" })).toMatchObject({
+          version: 3,
           deleted: true,
           message: "gone",
         })
         expect(await read(store, "a.json")).toBeUndefined()
-        expect(await read(store, "a.json", 1)).toBe("one")
+        expect(await read(store, "a.json", 2)).toBe("one")
         expect(await store.list()).toEqual([])
         await expect(store.delete("a.json", { writer })).rejects.toMatchObject({ code: "state-absent" })
-        await expect(store.rollback("a.json", { to: 2, writer })).rejects.toMatchObject({
+        await expect(store.rollback("a.json", { to: 3, writer })).rejects.toMatchObject({
           code: "state-version-absent",
         })
         await expect(store.put("a.json", bytes("x"), { base: 1, writer })).rejects.toMatchObject({
           code: "state-conflict",
           message: expect.stringContaining("deleted"),
         })
-        expect(await store.rollback("a.json", { to: 1, writer })).toMatchObject({ version: 3 })
+        expect(await store.rollback("a.json", { to: 2, writer })).toMatchObject({ version: 4 })
         expect(await read(store, "a.json")).toBe("one")
       },
     )

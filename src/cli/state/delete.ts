@@ -28,7 +28,7 @@ export const deleteCommand = (io: Io) =>
       const question = `delete the state file ${name} (version ${newest.version}) of ${formatProject(store.project)}?`
       await confirm({ io, question, yes })
       const version = await writeVersion(io, { store, name, description: "alcides state delete", wait }, (options) =>
-        store.delete(name, { ...options, ...(message !== undefined && { message }) }),
+        store.delete(name, { ...options, base: newest.version, ...(message !== undefined && { message }) }),
       )
       tellWritten(io, { name, version, json })
     })

@@ -98,9 +98,13 @@ export function rollBackVersion(record: StateRecord, { to, ...write }: Write & {
   return append(record, { ...write, size, sha256, blob, ...(encrypted !== undefined && { encrypted }), rollbackOf: to })
 }
 
-/** Adds a version that says "absent". Throws `state-absent`. */
-export function deleteVersion(record: StateRecord, write: Write): StateRecord {
+/** Adds a version that says "absent" on top of `base`. Throws `state-absent` or `state-conflict`. */
+export function deleteVersion(
+  record: StateRecord,
+  { base = "current", ...write }: Write & { readonly base?: Base },
+): StateRecord {
   if (currentVersion(record) === undefined) throw stateAbsent(record.name)
+  assertBase(record, base)
   return append(record, { ...write, size: 0, sha256: sha256OfNothing })
 }
 
