@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 import { createStateStore } from "../../../src/state/object-state-store.ts"
 import type { ObjectStore } from "../../../src/state/objects.ts"
 import { stateLock } from "../../../src/state/names.ts"
-import type { Lease, StateStore } from "../../../src/state/store.ts"
+import type { Lease, LeaseRequest, StateStore } from "../../../src/state/store.ts"
 import { project } from "../contract.ts"
 import { bytes } from "../support/content.ts"
 import { memoryObjects } from "../support/memory.ts"
@@ -27,7 +27,7 @@ async function counted(act: (store: StateStore) => Promise<unknown>, before: (st
 }
 
 const put = (store: StateStore) => store.put("a.json", bytes("x"), { base: "current", writer })
-const acquire = async (store: StateStore): Promise<Lease> => {
+const acquire = async (store: StateStore, more: Partial<LeaseRequest> = {}): Promise<Lease> => {
   const answer = await store.acquire({
     lock: stateLock("a.json"),
     exclusive: true,
@@ -36,6 +36,7 @@ const acquire = async (store: StateStore): Promise<Lease> => {
     ttl: 60,
     idempotencyKey: "key",
     queue: false,
+    ...more,
   })
   if (answer.outcome !== "acquired") throw new Error("blocked")
   return answer.lease
@@ -74,5 +75,32 @@ test("a program that took the lock and read the head goes on from there", async 
     "swap head",
     // Released.
     "swap lock",
+  ])
+})
+
+test("a lease below others of the same program costs one look at its parent, and a write under it no more than any", async () => {
+  const act = async (store: StateStore): Promise<void> => {
+    const first = await acquire(store, { lock: "first" })
+    const second = await acquire(store, { lock: "second", parent: first.id })
+    const lease = await acquire(store, { parent: second.id })
+    await store.put("a.json", bytes("y"), { base: 1, writer, lease })
+  }
+  expect(await counted(act, put)).toEqual([
+    // The first.
+    "read lock",
+    "swap lock",
+    // The second, after a look at the first.
+    "read lock",
+    "read lock",
+    "swap lock",
+    // The state file's own, after a look at the second, and told to writers without a lease.
+    "read lock",
+    "read lock",
+    "swap lock",
+    "read head",
+    "swap head",
+    // Put.
+    "read lock",
+    "swap head",
   ])
 })
