@@ -79,6 +79,7 @@ export function testStateStore(
       expect(await store.get("a.json", { version: 1 })).toBeUndefined()
       expect(await store.history("a.json")).toBeUndefined()
       expect(await store.list()).toEqual([])
+      expect(await store.histories()).toEqual([])
       if (has("lock list")) expect(await store.locks()).toEqual([])
     })
 
@@ -115,6 +116,7 @@ export function testStateStore(
         undefined,
       ])
       expect(await store.list()).toMatchObject([{ name: "a.json", current: { version: 3 }, versions: 3 }])
+      expect(await store.histories()).toEqual([{ name: "a.json", versions: await store.history("a.json") }])
     })
 
     test("refuses to overwrite what the writer has not seen, and says who wrote it", async () => {
@@ -169,6 +171,7 @@ export function testStateStore(
         expect(await read(store, "a.json")).toBeUndefined()
         expect(await read(store, "a.json", 2)).toBe("one")
         expect(await store.list()).toEqual([])
+        expect(await store.histories()).toMatchObject([{ name: "a.json", versions: { length: 3 } }])
         await expect(store.delete("a.json", { writer })).rejects.toMatchObject({ code: "state-absent" })
         await expect(store.rollback("a.json", { to: 3, writer })).rejects.toMatchObject({
           code: "state-version-absent",
@@ -423,6 +426,47 @@ export function testStateStore(
       expect((await store.list()).map(({ name }) => name)).toEqual(["a.json"])
       await store.release(namesake.id)
       await expect(store.put("a.json", bytes("x"), { base: 2, writer })).rejects.toMatchObject({ code: "state-locked" })
+    })
+
+    test("knows a lease by its id in capitals", async () => {
+      const { store } = await fresh()
+      const lease = await acquired(store, { lock })
+      const id = lease.id.toUpperCase()
+      expect(await store.put("a.json", bytes("one"), { base: "absent", writer, lease: { id } })).toMatchObject({
+        version: 1,
+      })
+      expect((await store.renew(id, { ttl: 60 })).id).toBe(lease.id)
+      expect(await acquired(store, { lock, parent: id })).toMatchObject({ lock })
+    })
+
+    test("passes no lock with a lease of another project, and is not fenced off by it", async () => {
+      const { storage, store } = await fresh()
+      const other = await storage.open({ ...project, name: "other-repo" })
+      for (let times = 0; times < 3; times += 1) await other.release((await acquired(other, { lock })).id)
+      const theirs = await acquired(other, { lock })
+      const lease = await acquired(store, { lock })
+      await expect(
+        store.put("a.json", bytes("x"), { base: "absent", writer, lease: { id: theirs.id } }),
+      ).rejects.toMatchObject({ code: "state-locked" })
+      expect(await store.put("a.json", bytes("one"), { base: "absent", writer, lease })).toMatchObject({ version: 1 })
+      await store.release(lease.id)
+      expect(await store.put("a.json", bytes("two"), { base: 1, writer, lease: { id: theirs.id } })).toMatchObject({
+        version: 2,
+      })
+      const next = await acquired(store, { lock })
+      expect(await store.put("a.json", bytes("three"), { base: 2, writer, lease: next })).toMatchObject({ version: 3 })
+    })
+
+    test("lets a holder write on after a program below it has taken the same lock", async () => {
+      const { storage, store } = await fresh()
+      const lease = await acquired(store, { lock })
+      expect(await store.put("a.json", bytes("one"), { base: "absent", writer, lease })).toMatchObject({ version: 1 })
+      const below = await storage.open(project)
+      const child = await acquired(below, { lock, parent: lease.id })
+      expect(await below.put("a.json", bytes("two"), { base: 1, writer, lease: child })).toMatchObject({ version: 2 })
+      await below.release(child.id)
+      await expect(below.put("a.json", bytes("x"), { base: 2, writer })).rejects.toMatchObject({ code: "state-locked" })
+      expect(await store.put("a.json", bytes("three"), { base: 2, writer, lease })).toMatchObject({ version: 3 })
     })
 
     test("refuses a lease that is over", async () => {

@@ -67,13 +67,13 @@ export function herculesLocks(server: Server): HerculesLocks {
     const acquired = timeOf(headers, whereOf(client.base, call))
     const ours = { id, lock, exclusive, description, holder, ...(parent !== undefined && { parent }) }
     const lease = { ...ours, token: noToken, acquired, expires }
-    granted.set(id, lease)
+    granted.set(id.toLowerCase(), lease)
     return { outcome: "acquired", lease }
   }
 
   const release = async (leaseId: string): Promise<void> => {
     const call: Call = { method: "DELETE", ...leaseCall(leaseId) }
-    granted.delete(leaseId)
+    granted.delete(leaseId.toLowerCase())
     let attempts = 0
     try {
       const response = await client.retry(() => {
@@ -88,7 +88,7 @@ export function herculesLocks(server: Server): HerculesLocks {
   }
 
   return {
-    known: (leaseId) => granted.get(leaseId),
+    known: (leaseId) => granted.get(leaseId.toLowerCase()),
 
     async confirm(leaseId) {
       await update(leaseId, undefined)
@@ -114,7 +114,8 @@ export function herculesLocks(server: Server): HerculesLocks {
       if (answer.outcome === "acquired") await release(answer.lease.id)
     },
 
-    async renew(leaseId, { description }) {
+    async renew(given, { description }) {
+      const leaseId = given.toLowerCase()
       const expires = await update(leaseId, description)
       const known = granted.get(leaseId) ?? strangeLease(leaseId, expires)
       const lease = { ...known, expires, ...(description !== undefined && { description }) }
