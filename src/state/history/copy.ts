@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from "node:util"
 import { AlcidesError } from "../../errors.ts"
 import { abortable } from "../content.ts"
+import { assertNameFits, isLeftAlone, leftTogether, nothingToCopy } from "./copy-failures.ts"
 import { applyCopy, planCopy, type CopyPlan } from "./copy-plan.ts"
 import { storedContent, type CopySource } from "./copy-source.ts"
 import { headRecords } from "../records/heads.ts"
 import { inParallel } from "../in-parallel.ts"
 import { stateKeys } from "../keys.ts"
 import { lockStore } from "../locks/locks.ts"
-import { formatProject } from "../names.ts"
 import type { ObjectStore } from "../objects.ts"
 import { sweepOrphans, longestWrite, writeTooLong } from "./orphans.ts"
 import { writePermission } from "../locks/permission.ts"
@@ -44,7 +44,7 @@ export type Copied = {
  * Copies every version of every state file of a project, with its number, time, writer and pin, as it is stored: contents first, each
  * checked on its way and read back, then the head. What is copied is what the heads name when it begins, or later where a content
  * was pruned or encrypted anew meanwhile. Locks are not copied.
- * Throws `state-diverged` when all other state files are done, and `state-absent` when there is none.
+ * Throws `state-diverged` and `state-name-invalid` when all other state files are done, and `state-absent` when there is none.
  */
 export async function copyProject(copy: Copy): Promise<readonly Copied[]> {
   const { from, onCopied } = copy
@@ -56,17 +56,18 @@ export async function copyProject(copy: Copy): Promise<readonly Copied[]> {
     atOnce: filesAtOnce,
     act: async (source) => {
       try {
+        assertNameFits(source.name, from.url)
         const copied = await copyState(copy, source)
         done.push(copied)
         onCopied?.(copied)
       } catch (error) {
-        if (!(error instanceof AlcidesError) || error.code !== "state-diverged") throw error
+        if (!isLeftAlone(error)) throw error
         refused.push(error)
       }
     },
   })
   const [first, ...others] = refused.sort((a, b) => (a.message < b.message ? -1 : 1))
-  if (first !== undefined) throw others.length === 0 ? first : divergedTogether(refused)
+  if (first !== undefined) throw others.length === 0 ? first : leftTogether(first, others)
   return done.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
@@ -169,21 +170,4 @@ function contentsOf(
     if (blob !== undefined && !known.has(blob) && !contents.has(blob)) contents.set(blob, { blob, version })
   }
   return [...contents.values()]
-}
-
-function nothingToCopy({ from, project }: Copy): AlcidesError {
-  return new AlcidesError({
-    code: "state-absent",
-    message: `there are no state files of ${formatProject(project)} at ${from.url}`,
-    hint: "check --project and the URL; nothing was copied",
-  })
-}
-
-function divergedTogether(refused: readonly AlcidesError[]): AlcidesError {
-  return new AlcidesError({
-    code: "state-diverged",
-    message: `${refused.length} state files were left alone: the target is no earlier state of the source; all others are copied`,
-    hint: "copy into an empty store, then compare the two with `alcides state history` and decide which goes on",
-    detail: refused.map(({ message }) => message).join("\n"),
-  })
 }

@@ -1,9 +1,11 @@
+import { randomUUID } from "node:crypto"
 import { expect, onTestFinished, test } from "vitest"
 import { copyProject, type Copied } from "../../../../src/state/history/copy.ts"
 import { stateLock } from "../../../../src/state/names.ts"
 import { openObjects, openSource, openStore } from "../../../../src/state/open.ts"
 import type { Encryption } from "../../../../src/state/encryption/encryption.ts"
 import type { StateStore } from "../../../../src/state/store.ts"
+import { httpServer } from "../../../support/http-server.ts"
 import { project } from "../../contract.ts"
 import { encryptionFor, keyPair } from "../../support/age.ts"
 import { bytes, textOf } from "../../support/content.ts"
@@ -127,6 +129,62 @@ test("does not take the first version of one server for that of another", async 
   await expect(pull(other)).rejects.toMatchObject({
     code: "state-diverged",
     message: expect.stringContaining("has another version 1 than the source"),
+  })
+})
+
+/** A server with the same content as the only version of files of these names. */
+async function listing(...names: readonly string[]): Promise<Server> {
+  const version = { projectId: randomUUID(), version: 1, creationTime: "2030-01-01T00:00:00Z" }
+  const stateFiles = Object.fromEntries(names.map((name) => [name, { name, versions: [{ ...version, name }] }]))
+  const endpoint = await httpServer((request, response) => {
+    const body = request.url?.endsWith("/states") === true ? JSON.stringify({ stateFiles }) : "one"
+    response.writeHead(200, { "content-length": Buffer.byteLength(body) }).end(body)
+  })
+  return { url: `hercules:${endpoint}`, env: { HERCULES_CI_API_TOKEN: token } }
+}
+
+test("leaves out what cannot be named so here, says so, and copies all others", async () => {
+  const { pull, open } = await target()
+  const one = await listing("0/slash", "a.json", "b.json")
+  await expect(pull(one)).rejects.toMatchObject({
+    code: "state-name-invalid",
+    exit: 1,
+    message: `at ${one.url}, "0/slash" is no state name: it contains a slash`,
+    hint: "all others are copied; get this one with `hci state get`, and put it under another name",
+  })
+  const to = await open()
+  expect((await to.list()).map(({ name }) => name)).toEqual(["a.json", "b.json"])
+
+  const more = await listing("0/slash", "..", "a.json", "b.json")
+  await expect(pull(more)).rejects.toMatchObject({
+    code: "state-name-invalid",
+    message: "2 state files were left alone: they have names that are no plain file names; all others are copied",
+    detail: expect.stringMatching(/"\.\." is no state name.*\n.*"0\/slash" is no state name/),
+  })
+
+  await to.put("a.json", bytes("two"), { base: 1, writer })
+  await expect(pull(one)).rejects.toMatchObject({
+    code: "state-diverged",
+    message:
+      "2 state files were left alone: the target is no earlier state of the source, or they have names that are no plain file names; all others are copied",
+    hint: expect.stringMatching(/^copy into an empty store, .*; get them with `hci state get`/),
+  })
+})
+
+test("leaves no version out without a word", async () => {
+  const { endpoint } = await upstream({
+    meddle: ({ target }, response) => {
+      if (!target.endsWith("/states")) return false
+      const version = { projectId: randomUUID(), name: "a.json", creationTime: "2030-01-01T00:00:00Z" }
+      const versions = [0, 1].map((number) => ({ ...version, version: number }))
+      response.end(JSON.stringify({ stateFiles: { "a.json": { name: "a.json", versions } } }))
+      return true
+    },
+  })
+  const { pull } = await target()
+  await expect(pull({ url: `hercules:${endpoint}`, env: { HERCULES_CI_API_TOKEN: token } })).rejects.toMatchObject({
+    code: "store-failed",
+    message: expect.stringContaining("versions count 1, 2, 3"),
   })
 })
 
