@@ -20,6 +20,7 @@ export function interruptible(store: StateStore, signal: AbortSignal): StateStor
     },
     put: (name, content, options) => until(store.put(name, content, options)),
     list: () => until(store.list()),
+    histories: () => until(store.histories()),
     history: (name) => until(store.history(name)),
     rollback: (name, options) => until(store.rollback(name, options)),
     delete: (name, options) => until(store.delete(name, options)),

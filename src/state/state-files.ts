@@ -14,7 +14,7 @@ import * as rules from "./records/state-record.ts"
 import type { StateRecord, VersionRecord, Write } from "./records/state-record.ts"
 import type { Lease, LeaseId, Project, StateRead, StateStore, StateVersion, WriteOptions } from "./store.ts"
 
-type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete"> & {
+type StateFiles = Pick<StateStore, "get" | "put" | "list" | "histories" | "history" | "rollback" | "delete"> & {
   /** Tells the writers without a lease that they have to look at the lock, which `lease` is of. */
   guard(name: string, lease: Lease): Promise<void>
 }
@@ -80,6 +80,9 @@ export function stateFiles({
 
   const describe = (name: string, { version }: VersionRecord): string => `version ${version} of ${JSON.stringify(name)}`
 
+  const allHeads = async (): Promise<readonly StateRecord[]> =>
+    (await import("./records/all-heads.ts")).readHeads({ objects, project })
+
   return {
     async get(name, { version, lease } = {}) {
       assertStateName(name)
@@ -129,21 +132,17 @@ export function stateFiles({
     },
 
     async list() {
-      const { readHeads } = await import("./records/all-heads.ts")
-      return (await readHeads({ objects, project })).flatMap((record) => {
-        const current = rules.currentVersion(record)
-        return current === undefined
-          ? []
-          : [{ name: record.name, current: rules.publicVersion(current), versions: record.versions.length }]
-      })
+      return (await allHeads()).flatMap(rules.summaryOf)
+    },
+
+    async histories() {
+      return (await allHeads()).map(rules.publicHistory)
     },
 
     async history(name) {
       assertStateName(name)
       const record = await heads.read(name)
-      return record === undefined || record.versions.length === 0
-        ? undefined
-        : record.versions.map(rules.publicVersion).toReversed()
+      return record === undefined || record.versions.length === 0 ? undefined : rules.publicHistory(record).versions
     },
 
     async rollback(name, { to, lease, ...options }) {

@@ -137,6 +137,12 @@ export type LockStatus = {
  * "Absent" is an answer, never a guess: a method returns `undefined` only when the store itself said that the name is not there,
  * and throws `AlcidesError` for everything else.
  */
+export type StateHistory = {
+  readonly name: string
+  /** Newest first. */
+  readonly versions: readonly StateVersion[]
+}
+
 export interface StateStore {
   /** The URL it was opened with, without credentials. */
   readonly url: string
@@ -151,6 +157,8 @@ export interface StateStore {
   /** Complete and durable when it returns; otherwise the old version still stands. Throws `state-conflict`, `state-locked`, `lease-lost` or `state-encryption-expected`. */
   put(name: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StateVersion>
   list(): Promise<readonly StateFileSummary[]>
+  /** Every state file that was ever written, also those deleted since, with all its versions: in as many requests as `list` takes. */
+  histories(): Promise<readonly StateHistory[]>
   /** Newest first; `undefined` when there never was such a state file. */
   history(name: string): Promise<readonly StateVersion[] | undefined>
   /** Makes the content of an old version the newest version. Nothing is erased. */

@@ -2,7 +2,7 @@ import * as z from "zod/mini"
 import { AlcidesError } from "../../errors.ts"
 import { leaseLost } from "../failures.ts"
 import { stateLock } from "../names.ts"
-import type { Base, Lease, Pin, StateVersion, Writer } from "../store.ts"
+import type { Base, Lease, Pin, StateFileSummary, StateHistory, StateVersion, Writer } from "../store.ts"
 
 const text = z.string()
 const words = z.optional(text)
@@ -168,6 +168,18 @@ export function publicVersion({
     ...(rollbackOf !== undefined && { rollbackOf }),
     ...(blob === undefined && { deleted: true }),
   }
+}
+
+/** A state file as people and programs see it. */
+export function publicHistory({ name, versions }: StateRecord): StateHistory {
+  return { name, versions: versions.map(publicVersion).toReversed() }
+}
+
+/** What a list says of a state file: nothing when it is absent now. */
+export function summaryOf(record: StateRecord): readonly StateFileSummary[] {
+  const current = currentVersion(record)
+  if (current === undefined) return []
+  return [{ name: record.name, current: publicVersion(current), versions: record.versions.length }]
 }
 
 function publicPin({ by, at, reason }: NonNullable<VersionRecord["pinned"]>): Pin {

@@ -1,7 +1,6 @@
 import { pipeline } from "node:stream/promises"
 import { AlcidesError } from "../../errors.ts"
 import { extensionHeaders, type ApiStateVersion, type ProjectState } from "../hercules/api.ts"
-import { inParallel } from "../in-parallel.ts"
 import { parseVersion } from "../names.ts"
 import type { Base, LeaseId, Project, StateVersion } from "../store.ts"
 import { fullAccount, userOf } from "./accounts.ts"
@@ -45,15 +44,13 @@ export async function putState({ request, response, store, params, token }: Proj
 /** `GET P/states`. */
 export async function getStates({ response, store, project, service }: ProjectCall): Promise<void> {
   const projectId = service.projects.add(project)
-  const files = await inParallel(await store.list(), {
-    atOnce: 16,
-    act: async ({ name }) => {
-      const versions = ((await store.history(name)) ?? [])
-        .filter(({ deleted }) => deleted !== true)
-        .map((version) => apiVersion({ project, projectId, name, version }))
-      return [name, { projectId, name, versions }] as const
-    },
-  })
+  const files = (await store.histories())
+    .filter(({ versions: [newest] }) => newest !== undefined && newest.deleted !== true)
+    .map(({ name, versions }) => {
+      const contents = versions.filter(({ deleted }) => deleted !== true)
+      const listed = contents.map((version) => apiVersion({ project, projectId, name, version }))
+      return [name, { projectId, name, versions: listed }] as const
+    })
   const answer: ProjectState = { projectId, stateFiles: Object.fromEntries(files) }
   answerJson(response, answer)
 }

@@ -303,7 +303,13 @@ describe("what the store says", () => {
     const failing = (): Promise<never> =>
       Promise.reject(new AlcidesError({ code, message: "the disk is tired", hint: "let it rest" }))
     const all = await served({
-      store: async () => ({ ...(await served()).store, get: failing, put: failing, list: failing, acquire: failing }),
+      store: async () => ({
+        ...(await served()).store,
+        get: failing,
+        put: failing,
+        histories: failing,
+        acquire: failing,
+      }),
     })
     const lock = { method: "POST", body: '{"description":"","exclusive":true}' }
     for (const answer of [

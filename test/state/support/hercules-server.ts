@@ -95,6 +95,7 @@ async function advisoryStore(url: string, project: Project): Promise<StateStore>
     get: (name, { version } = {}) => files.get(name, version === undefined ? {} : { version }),
     put: (name, content, { writer }) => files.put(name, content, { base: "current", writer }),
     list: () => files.list(),
+    histories: () => files.histories(),
     history: (name) => files.history(name),
   }
 }

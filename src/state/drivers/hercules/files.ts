@@ -11,7 +11,7 @@ import type { HerculesLocks } from "./locks.ts"
 import { putVersion } from "./put.ts"
 import type { FileRoutes, Look } from "./routes.ts"
 
-export type StateFiles = Pick<StateStore, "get" | "put" | "list" | "history" | "rollback" | "delete">
+export type StateFiles = Pick<StateStore, "get" | "put" | "list" | "histories" | "history" | "rollback" | "delete">
 
 export type FilesOptions = {
   readonly client: HerculesClient
@@ -61,20 +61,19 @@ export function herculesFiles({ client, routes, locks, encryption }: FilesOption
     },
 
     async list() {
-      const summaries = (await routes.all()).flatMap((record) => {
-        const current = rules.currentVersion(record)
-        if (current === undefined) return []
-        return [{ name: record.name, current: rules.publicVersion(current), versions: record.versions.length }]
-      })
-      return summaries.sort((a, b) => (a.name < b.name ? -1 : 1))
+      return (await routes.all()).flatMap(rules.summaryOf).sort((a, b) => (a.name < b.name ? -1 : 1))
+    },
+
+    async histories() {
+      return (await routes.all()).map(rules.publicHistory).sort((a, b) => (a.name < b.name ? -1 : 1))
     },
 
     async history(name) {
       assertStateName(name)
       const look = await routes.look(name)
       await look.end()
-      const { versions } = look.record
-      return versions.length === 0 ? undefined : versions.map(rules.publicVersion).toReversed()
+      const { versions } = rules.publicHistory(look.record)
+      return versions.length === 0 ? undefined : versions
     },
 
     async rollback(name, { to, writer, lease }) {
