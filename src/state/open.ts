@@ -5,6 +5,7 @@ import { usageError } from "../errors.ts"
 import { openFileStore } from "./drivers/file.ts"
 import type { Encryption } from "./encryption/encryption.ts"
 import type { CopySource } from "./history/copy-source.ts"
+import { shownUrl } from "./shown-url.ts"
 import { createStateStore } from "./object-state-store.ts"
 import type { ObjectStore } from "./objects.ts"
 import type { Project, StateStore } from "./store.ts"
@@ -75,8 +76,8 @@ function schemeOf(url: string): string {
   if (scheme !== undefined) return scheme
   throw usageError({
     code: "store-url-invalid",
-    message: `${JSON.stringify(url)} is no store URL`,
-    hint: urlHint(url),
+    message: `${JSON.stringify(shownUrl(url))} is no store URL`,
+    hint: urlHint(shownUrl(url)),
   })
 }
 

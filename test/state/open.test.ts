@@ -1,5 +1,6 @@
 import { homedir } from "node:os"
 import { pathToFileURL } from "node:url"
+import { inspect } from "node:util"
 import { expect, test } from "vitest"
 import { openObjects, openStore, stateHome, storeUrl } from "../../src/state/open.ts"
 
@@ -55,8 +56,9 @@ test.each([
   [
     "file:///a?create=maybe",
     "store-url-invalid",
-    '"file:///a?create=maybe" is no file: URL: create=maybe is no option of file:',
+    '"file:///a?…" is no file: URL: create=never is the only option of file:',
   ],
+  ["file:///a?creat=never", "store-url-invalid", expect.stringContaining("create=never is the only option of file:")],
   ["file:%zz", "store-url-invalid", expect.stringContaining("is no file: URL")],
 ])("%s is refused", async (url, code, message) => {
   await expect(openStore(url, project)).rejects.toMatchObject({ code, message, exit: 2, hint: expect.any(String) })
@@ -68,6 +70,29 @@ test.each([
   ["S3://bucket/Prefix", "write s3://bucket/Prefix: a scheme has small letters"],
 ])("the hint for %j is %j", async (url, hint) => {
   await expect(openStore(url, project)).rejects.toMatchObject({ code: "store-url-invalid", hint })
+})
+
+test.each([
+  ["S3://KEY:s3cr3t@bucket/prefix?region=eu", '"S3://***@bucket/prefix?…" is no store URL'],
+  ["KEY:s3cr3t@bucket", '"KEY:***@bucket" is no store URL'],
+  ["//user:s3cr3t@host/share#s3cr3t", '"//***@host/share#…" is no store URL'],
+  ["file://user:s3cr3t@host/share", '"file://***@host/share" is no file: URL: Invalid URL'],
+  ["file:///a?token=s3cr3t", '"file:///a?…" is no file: URL: create=never is the only option of file:'],
+  ["file:///a?create=s3cr3t", '"file:///a?…" is no file: URL: create=never is the only option of file:'],
+  [
+    "hercules:https://h.example?token=s3cr3t",
+    /^"hercules:https:\/\/h.example\?…" is no hercules: URL: socket is the only option/,
+  ],
+  ["hercules:https://user:a?s3cr3t#s3cr3t@h.example", /^"hercules:\*\*\*@h.example" is no hercules: URL/],
+  ["ftp://user:s3cr3t@host", "there is no driver for ftp: stores in this version"],
+  ["s3://KEY:s3cr3t@bucket", "this is no s3: URL: it contains credentials"],
+])("no error shows the secret in %s", async (url, message) => {
+  const error: unknown = await openStore(url, project, { env: {} }).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({
+    message: typeof message === "string" ? message : expect.stringMatching(message),
+    hint: expect.any(String),
+  })
+  expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("s3cr3t")
 })
 
 test("the hint names the drivers that there are", async () => {

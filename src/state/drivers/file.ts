@@ -1,7 +1,8 @@
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { usageError } from "../../errors.ts"
+import { messageOf, usageError } from "../../errors.ts"
 import type { ObjectStore } from "../objects.ts"
+import { shownUrl } from "../shown-url.ts"
 import { fileBlobs } from "./file/blobs.ts"
 import { storeFolder } from "./file/folder.ts"
 import { fileRecords } from "./file/records.ts"
@@ -27,16 +28,16 @@ function parseFileUrl(url: string): { readonly root: string; readonly create: bo
       ? fileURLToPath(place)
       : resolve(decodeURIComponent(place.slice("file:".length)))
     const options = new URLSearchParams(query)
-    const unknown = [...options].find(([name, value]) => name !== "create" || value !== "never")
-    if (unknown !== undefined) throw new Error(`${unknown.join("=")} is no option of file:`)
+    const isKnown = [...options].every(([name, value]) => name === "create" && value === "never")
+    if (!isKnown) throw new Error("create=never is the only option of file:")
     if (place === "file:" || place === "file://") throw new Error("it names no folder")
     return { root, create: !options.has("create") }
-  } catch (cause) {
+  } catch (error) {
+    // Without it as the cause: what the system throws has the whole URL.
     throw usageError({
       code: "store-url-invalid",
-      message: `${JSON.stringify(url)} is no file: URL${cause instanceof Error ? `: ${cause.message}` : ""}`,
+      message: `${JSON.stringify(shownUrl(url))} is no file: URL: ${messageOf(error)}`,
       hint: "write file:///absolute/folder or file:relative/folder, with ?create=never when it must be there already",
-      cause,
     })
   }
 }

@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path"
 import { messageOf, usageError } from "../../../errors.ts"
 import { formatProject } from "../../names.ts"
+import { shownUrl } from "../../shown-url.ts"
 import type { Project } from "../../store.ts"
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -26,7 +27,7 @@ export function parseHerculesUrl(url: string, env: Environment): HerculesPlace {
   try {
     const [, place = "", query = ""] = /^hercules:([^?]*)\??(.*)$/.exec(url) ?? []
     const options = new URLSearchParams(query)
-    for (const name of options.keys()) if (name !== "socket") throw new Error(`${name} is no option of hercules:`)
+    if ([...options.keys()].some((name) => name !== "socket")) throw new Error("socket is the only option of hercules:")
     const [socket, ...others] = options.getAll("socket")
     if (others.length > 0) throw new Error("it names two sockets")
     if (socket !== undefined && !isAbsolute(socket)) throw new Error("the socket's path is not absolute")
@@ -41,7 +42,7 @@ export function parseHerculesUrl(url: string, env: Environment): HerculesPlace {
   } catch (cause) {
     throw usageError({
       code: "store-url-invalid",
-      message: `${JSON.stringify(withoutPassword(url))} is no hercules: URL: ${messageOf(cause)}`,
+      message: `${JSON.stringify(shownUrl(url))} is no hercules: URL: ${messageOf(cause)}`,
       hint: "write hercules:, hercules:https://HOST or hercules:current-task, with ?socket=/path for a Unix socket",
       cause,
     })
@@ -49,7 +50,7 @@ export function parseHerculesUrl(url: string, env: Environment): HerculesPlace {
 }
 
 function parseBase(text: string): URL {
-  if (!URL.canParse(text)) throw new Error(`${JSON.stringify(withoutPassword(text))} is no address of a server`)
+  if (!URL.canParse(text)) throw new Error(`${JSON.stringify(shownUrl(text))} is no address of a server`)
   const base = new URL(text)
   const { protocol, hostname, username, password, pathname, search, hash } = base
   if (username !== "" || password !== "") throw new Error("a token does not belong in it")
@@ -68,8 +69,6 @@ export function isSafeTarget({ protocol, hostname }: URL, from: URL): boolean {
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
 }
-
-const withoutPassword = (text: string): string => text.replace(/\/\/.*@/s, "//***@")
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 

@@ -35,9 +35,15 @@ test.each([
   ["hercules:https://h.example/api/v1", {}, "the server's address has no path"],
   ["hercules:https://user:s3cr3t@h.example", {}, "a token does not belong in it"],
   ["hercules:https://user:s3cr3t/more@h.example", {}, "is no address of a server"],
+  ["hercules:https://h.example:x?token=s3cr3t", {}, "socket is the only option of hercules:"],
+  [
+    "hercules:",
+    { HERCULES_CI_API_BASE_URL: "https://h.example:x?token=s3cr3t" },
+    '"https://h.example:x?…" is no address',
+  ],
   ["hercules:h.example", {}, '"h.example" is no address of a server'],
   ["hercules:", { HERCULES_CI_API_BASE_URL: "nonsense" }, '"nonsense" is no address of a server'],
-  ["hercules:?retries=3", {}, "retries is no option of hercules:"],
+  ["hercules:?retries=3", {}, "socket is the only option of hercules:"],
   ["hercules:?socket=a&socket=b", {}, "it names two sockets"],
   ["hercules:?socket=run/a.sock", {}, "the socket's path is not absolute"],
 ] as const)("%s with %j is refused", (url, env, why) => {
