@@ -50,7 +50,10 @@ const { output } = await build({
           roots: sources("cli/table.ts", "cli/size.ts", "cli/time.ts", "cli/confirm.ts", "log.ts"),
           priority: 1,
         }),
-        chunkOf("lease", { roots: sources("state/locks/lease.ts", "cli/lock/waiting.ts"), priority: 1 }),
+        chunkOf("lease", {
+          roots: sources("state/locks/lease.ts", "state/locks/surrounding-lease.ts", "cli/lock/waiting.ts"),
+          priority: 1,
+        }),
         chunkOf("sdk", { roots: sources("state/drivers/s3/sdk.ts"), priority: 1 }),
         chunkOf("zod", { roots: sources("schema.ts"), priority: 1 }),
         chunkOf("engine", { roots: sources("index.ts", "cli/run.ts"), except: sources("index.ts", "cli/run.ts") }),
