@@ -75,6 +75,8 @@ export type PutOptions = {
   readonly lease?: LeaseId
   /** Stores it in clear, whatever the store's encryption and the versions before. */
   readonly inClear?: boolean
+  /** Whether it waits for its turn where a store lets one write at a time, and not only compares. Default: true. */
+  readonly wait?: boolean
 }
 
 /** What every kind of write is told. */

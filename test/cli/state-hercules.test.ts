@@ -107,6 +107,22 @@ test("lock run, with a put below it", async () => {
   expect(await alcides(["lock", "release", "--lease-id", lease])).toMatchObject({ exit: 0 })
 })
 
+test("--no-wait waits for no put under way either", async () => {
+  const putUnderWay = ["--description", "alcides: a put under way"]
+  const lease = await alcides(["lock", "acquire", "--name", "alcides.state.c.json", ...putUnderWay])
+  const began = performance.now()
+  for (const args of [
+    ["put", "--file", "-"],
+    ["rollback", "--to", "1"],
+  ])
+    expect(await alcides(["state", ...args, "--name", "c.json", "--no-wait"], { input: "one" })).toMatchObject({
+      exit: 6,
+      stderr: expect.stringContaining("held by alice (alcides: a put under way)"),
+    })
+  expect(performance.now() - began).toBeLessThan(10_000)
+  expect(await alcides(["lock", "release", "--lease-id", lease.stdout.trim()])).toMatchObject({ exit: 0 })
+})
+
 test("no token, or a wrong one", async () => {
   expect(await alcides(["state", "list"], { env: { HERCULES_CI_API_TOKEN: "" } })).toMatchObject({
     exit: 2,

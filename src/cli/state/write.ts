@@ -27,12 +27,16 @@ export type Write = {
 export async function writeVersion(
   io: Io,
   write: Write,
-  act: (options: { readonly writer: Writer; readonly lease?: LeaseId }) => Promise<StateVersion>,
+  act: (options: {
+    readonly writer: Writer
+    readonly lease?: LeaseId
+    readonly wait?: boolean
+  }) => Promise<StateVersion>,
 ): Promise<StateVersion> {
   const writer = await (write.writer ?? currentWriter(io, write.store.project))
   const parent = surroundingLease(io.env, write)
   try {
-    return await act({ writer, ...(parent !== undefined && { lease: { id: parent } }) })
+    return await act({ writer, wait: write.wait, ...(parent !== undefined && { lease: { id: parent } }) })
   } catch (error) {
     if (!(error instanceof AlcidesError) || error.code !== "state-locked") throw error
     return writeUnderLease(io, write, act)

@@ -211,6 +211,13 @@ test("puts of Alcides wait for one another, and for none that goes on and on", a
       /^"a.json" is locked by server-user \(alcides: a put under way\) since \S+, until \S+ unless renewed$/,
     ),
   })
+  // The limits of this one are the usual ones.
+  const began = performance.now()
+  await expect(store.put("a.json", bytes("x"), { base: "absent", writer, wait: false })).rejects.toMatchObject({
+    code: "state-locked",
+    exit: 6,
+  })
+  expect(performance.now() - began).toBeLessThan(2_000)
   await store.release(other.lease.id)
   expect(await put).toMatchObject({ version: 1 })
 })

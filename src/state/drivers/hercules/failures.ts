@@ -3,7 +3,6 @@ import { AlcidesError, Exit, messageOf, usageError, type ExitCode } from "../../
 import * as z from "../../../schema.ts"
 import { apiErrorSchema } from "../../hercules/api.ts"
 import type { VersionRecord } from "../../records/state-record.ts"
-import type { Answer } from "./request.ts"
 
 // Bytes of a refusal that are read.
 const longestRefusal = 16 * 1024
@@ -25,6 +24,12 @@ export function notTheApi({ where, what }: { readonly where: string; readonly wh
     message: `${where} answered with something that Hercules CI's API does not say: ${what}`,
     hint: "is there a server of that API at this address, and nothing in between that answers for it?",
   })
+}
+
+export type Answer = {
+  readonly response: IncomingMessage
+  /** Whether the server sent us elsewhere for it, be it to itself. */
+  readonly isRedirected: boolean
 }
 
 export type Refusal = {

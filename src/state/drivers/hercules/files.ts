@@ -25,6 +25,7 @@ export const somebody: { recipients: string[] } = { recipients: [] }
 
 /** State files on top of what the routes show. */
 export function herculesFiles({ client, routes, locks, encryption }: FilesOptions): StateFiles {
+  const way = { client, routes, locks }
   return {
     async get(name, { version, lease } = {}) {
       assertStateName(name)
@@ -51,13 +52,13 @@ export function herculesFiles({ client, routes, locks, encryption }: FilesOption
       }
     },
 
-    async put(name, clear, { base, writer, lease, inClear = false }) {
+    async put(name, clear, { base, writer, lease, wait, inClear = false }) {
       assertStateName(name)
       const { content, encrypted } = sealed(clear, inClear ? undefined : encryption)
       const mayFollow = async (version: VersionRecord, look: Look): Promise<void> => {
         if (!inClear && encrypted === undefined) await assertClear(version, look)
       }
-      return putVersion({ client, routes, locks, name, base, writer, lease, mayFollow, content: async () => content })
+      return putVersion({ ...way, name, base, writer, lease, wait, mayFollow, content: async () => content })
     },
 
     async list() {
@@ -76,7 +77,7 @@ export function herculesFiles({ client, routes, locks, encryption }: FilesOption
       return versions.length === 0 ? undefined : versions
     },
 
-    async rollback(name, { to, writer, lease }) {
+    async rollback(name, { to, writer, lease, wait }) {
       assertStateName(name)
       const content = async (): Promise<AsyncIterable<Uint8Array>> => {
         const look = await routes.look(name)
@@ -87,8 +88,7 @@ export function herculesFiles({ client, routes, locks, encryption }: FilesOption
         throw record.versions.length === 0 ? rules.stateAbsent(name) : rules.versionAbsent(record, to)
       }
       const mayFollow = async (): Promise<void> => {}
-      const base = "current"
-      const version = await putVersion({ client, routes, locks, name, base, writer, lease, mayFollow, content })
+      const version = await putVersion({ ...way, name, base: "current", writer, lease, wait, mayFollow, content })
       return { ...version, rollbackOf: to }
     },
 

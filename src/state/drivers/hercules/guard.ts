@@ -104,7 +104,7 @@ async function takeLock({
       // One put that is in the way all the time is a long one, or its program was killed: its lease tells until when.
       steady = answer.by.filter(({ id }) => steady?.some((before) => before.id === id) ?? true)
       const [longest] = steady
-      if (since > end) throw longest === undefined ? tooManyPuts(name, deadline) : stateLocked(name, longest)
+      if (since >= end) throw longest === undefined ? tooManyPuts(name, deadline) : stateLocked(name, longest)
       await sleep(Math.min(longestPause, 50 * 1.5 ** turn) * (0.5 + Math.random() / 2))
     }
   } catch (error) {

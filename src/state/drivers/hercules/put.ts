@@ -22,6 +22,8 @@ export type Put = {
   readonly base: Base
   readonly writer: Writer
   readonly lease: LeaseId | undefined
+  /** Whether other puts are waited for. */
+  readonly wait: boolean | undefined
   /** Asked under the lock about the version that is current, before anything is sent. */
   readonly mayFollow: (current: VersionRecord, look: Look) => Promise<void>
   /** What to write, as it is to be stored; asked for under the lock. */
@@ -34,7 +36,7 @@ export type Put = {
  * `state-lease-unconfirmed`.
  */
 export async function putVersion(put: Put): Promise<StateVersion> {
-  const guard = await guardWrite({ ...put, deadline: put.client.limits.deadline })
+  const guard = await guardWrite({ ...put, deadline: put.wait === false ? 0 : put.client.limits.deadline })
   try {
     const spooled = await spool(await put.content())
     try {

@@ -3,7 +3,7 @@ import https from "node:https"
 import { pipeline } from "node:stream/promises"
 import type { AlcidesError } from "../../../errors.ts"
 import { apiPath } from "../../hercules/api.ts"
-import { notTheApi, type Refusal } from "./failures.ts"
+import { notTheApi, type Answer, type Refusal } from "./failures.ts"
 import { isSafeTarget, type HerculesPlace } from "./url.ts"
 
 const mostRedirects = 5
@@ -23,12 +23,6 @@ export type Call = {
   readonly signal?: AbortSignal
   /** A refusal that has a meaning of its own here; `undefined` leaves it to the rules. */
   readonly onRefusal?: (refusal: Refusal) => AlcidesError | undefined
-}
-
-export type Answer = {
-  readonly response: IncomingMessage
-  /** Whether the server sent us elsewhere for it, be it to itself. */
-  readonly isRedirected: boolean
 }
 
 /** Sends one request, and follows where the server sends it: what comes back is the first answer that is no redirect. */
