@@ -22,7 +22,7 @@ export function versionContent(
     path: dataRoute(server, name),
     query: { version: String(version) },
     ...(lease !== undefined && { headers: { [extensionHeaders.lease]: lease.id } }),
-    onRefusal: (refusal) => (refusal.status === 404 ? contentMissing(where) : knownRefusal(refusal)),
+    onRefusal: (refusal) => (refusal.status === 404 && refusal.isOwn ? contentMissing(where) : knownRefusal(refusal)),
   })
   return sha256 === "" ? content : verified(content, { size, sha256, where })
 }

@@ -74,7 +74,8 @@ async function readCurrent(
       const { size, sha256 } = spooled
       const told = toldVersion(response)
       const version = told ?? (Number.parseInt(sha256.slice(0, 12), 16) || 1)
-      const created = new Date(headers["last-modified"] ?? headers.date ?? 0).toISOString()
+      const at = Date.parse(headers["last-modified"] ?? headers.date ?? "")
+      const created = new Date(Number.isNaN(at) ? 0 : at).toISOString()
       const id = String(told ?? sha256)
       return { version: { version, id, created, size, sha256, blob: sha256, writer: { by: "unknown" } }, spooled }
     })

@@ -98,6 +98,14 @@ test("a part of a file is no file", async () => {
   expect(got).toHaveLength(0)
 })
 
+test.each([
+  ["{}", "state-content-missing"],
+  ["404 page not found", "store-missing"],
+])("only the server itself says that the content is gone: %s", async (body, code) => {
+  const { error } = await read((response) => response.writeHead(404).end(body))
+  expect(error).toMatchObject({ code })
+})
+
 test("an answer that is not taken keeps no connection", async () => {
   const large = Buffer.alloc(32 * 1024 * 1024)
   let closed: Promise<unknown> | undefined

@@ -60,6 +60,13 @@ test.each<readonly [string, (response: ServerResponse) => unknown]>([
   await expect(store.history("a.json")).rejects.toMatchObject(failure)
 })
 
+test("a date that is none keeps nobody from the content", async () => {
+  const store = await answering((response) =>
+    response.writeHead(200, { "content-length": "3", "last-modified": "yesterday" }).end("one"),
+  )
+  expect(await store.history("a.json")).toMatchObject([{ size: 3, created: "1970-01-01T00:00:00.000Z" }])
+})
+
 test("a 404 is no word of the server's behind a redirect, whatever it says, also on the same server", async () => {
   let asked = 0
   const store = await answering((response) => {
