@@ -111,5 +111,7 @@ test("a server with rules of its own is no storage", async () => {
 })
 
 test("the store tells its URL", async () => {
+  const strict = "file:///some/folder?create=never"
+  expect((await openStore(strict, project)).url).toBe(strict)
   expect((await openStore("file:some/folder", project)).url).toBe(pathToFileURL("some/folder").href)
 })

@@ -14,7 +14,7 @@ export function openFileStore(url: string, { onStep }: { readonly onStep?: OnSte
   const step = fileSteps(onStep)
   const folder = storeFolder({ root, step, create })
   return {
-    url: pathToFileURL(root).href,
+    url: `${pathToFileURL(root).href}${create ? "" : "?create=never"}`,
     now: folder.now,
     ...fileRecords({ folder, step }),
     ...fileBlobs({ folder, step }),

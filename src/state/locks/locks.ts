@@ -5,7 +5,7 @@ import * as rules from "../records/lock-record.ts"
 import type { LockRecord } from "../records/lock-record.ts"
 import { assertLockName, formatProject } from "../names.ts"
 import type { ObjectStore, StoredRecord } from "../objects.ts"
-import { parseRecord, readRecord, updateRecord, type Change } from "../records/records.ts"
+import { parseRecord, readRecord, recordPlace, updateRecord, type Change } from "../records/records.ts"
 import type { Lease, Project, StateStore } from "../store.ts"
 
 // A guard against what nobody should have written: an effect nests its own leases, one a lock.
@@ -38,12 +38,12 @@ export function lockStore({
   const at = (key: string) => ({
     objects,
     key,
-    parse: (text: string) => parseRecord({ text, schema: rules.lockRecordSchema, where: `${objects.url}/${key}` }),
+    parse: (text: string) => parseRecord({ text, schema: rules.lockRecordSchema, where: recordPlace(objects, key) }),
   })
 
   const assertOwn = (record: LockRecord, lock: string): LockRecord => {
     if (record.lock === lock && record.project === formatProject(project)) return record
-    const where = `${objects.url}/${lockKey(project, lock)}`
+    const where = recordPlace(objects, lockKey(project, lock))
     throw storeDamaged({
       where,
       what: `is the record of the lock ${JSON.stringify(record.lock)} of ${record.project}, not of ${JSON.stringify(lock)}`,

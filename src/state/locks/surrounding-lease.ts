@@ -21,12 +21,18 @@ export function surroundingLease(
   },
 ): string | undefined {
   const { ALCIDES_LOCK_STORE: told = "" } = env
-  if (told === "" ? !isNested : told !== url) return undefined
+  if (told === "" ? !isNested : !isSameStore(told, url)) return undefined
   for (const variable of ["ALCIDES_LOCK_LEASE_ID", "HERCULES_CI_LOCK_LEASE_ID"]) {
     const id = env[variable]
     if (id !== undefined && id !== "") return leaseId(id, variable)
   }
   return undefined
+}
+
+// Whether a folder may be made is said of a store, and makes it no other.
+function isSameStore(one: string, other: string): boolean {
+  const plain = (url: string): string => url.replace(/^(file:.*)\?create=never$/, "$1")
+  return plain(one) === plain(other)
 }
 
 /** A lease id as typed. Throws `lease-id-invalid`. */

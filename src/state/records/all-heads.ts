@@ -2,6 +2,7 @@ import { inParallel } from "../in-parallel.ts"
 import { statesFolder } from "../keys.ts"
 import type { ProjectObjects } from "../project-objects.ts"
 import { parseHead } from "./heads.ts"
+import { recordPlace } from "./records.ts"
 import type { StateRecord } from "./state-record.ts"
 
 const readAtOnce = 16
@@ -14,7 +15,7 @@ export async function readHeads({ objects, project }: ProjectObjects): Promise<r
     act: async (child) => {
       const key = `${folder}/${child}/head`
       const stored = await objects.read(key)
-      return stored === undefined ? [] : [parseHead({ where: `${objects.url}/${key}` })(stored.text)]
+      return stored === undefined ? [] : [parseHead({ where: recordPlace(objects, key) })(stored.text)]
     },
   })
   return records

@@ -1,7 +1,7 @@
 import { storeDamaged } from "../failures.ts"
 import { stateKeys } from "../keys.ts"
 import type { ObjectStore, StoredRecord } from "../objects.ts"
-import { lastRecord, parseRecord, readRecord, updateRecord, type Change, type Current } from "./records.ts"
+import { lastRecord, parseRecord, readRecord, recordPlace, updateRecord, type Change, type Current } from "./records.ts"
 import { emptyStateRecord, stateRecordSchema, type StateRecord } from "./state-record.ts"
 import type { Project } from "../store.ts"
 
@@ -23,7 +23,7 @@ export function headRecords({ objects, project }: { readonly objects: ObjectStor
   const seen = new Map<string, StoredRecord>()
   const at = (name: string) => {
     const { head: key } = stateKeys(project, name)
-    return { objects, key, seen, parse: parseHead({ where: `${objects.url}/${key}`, name }) }
+    return { objects, key, seen, parse: parseHead({ where: recordPlace(objects, key), name }) }
   }
   const orEmpty = (name: string, { record, tag }: Current<StateRecord>): Head => ({
     record: record ?? emptyStateRecord(name),

@@ -7,6 +7,11 @@ const mostAttempts = 60
 // In milliseconds.
 const longestPause = 500
 
+/** Where a record lies, as messages say it. */
+export function recordPlace({ url }: Pick<ObjectStore, "url">, key: string): string {
+  return url.replace(/(?=\?|$)/, `/${key}`)
+}
+
 /** Reads the text of a record of format 1. Throws `store-format-unknown` or `store-damaged`. */
 export function parseRecord<T extends z.ZodMiniType>({
   text,

@@ -18,6 +18,12 @@ test("a lease of another store is none in this one", () => {
   expect(surroundingLease({ ...env, ALCIDES_LOCK_LEASE_ID: "x" }, { store: { url: "file:///x" } })).toBeUndefined()
 })
 
+test("a store that must be there already is no other store", () => {
+  const [plain, strict] = [{ url: "file:///srv/state" }, { url: "file:///srv/state?create=never" }]
+  expect(surroundingLease(leaseVariables({ id }, plain), { store: strict })).toBe(id)
+  expect(surroundingLease(leaseVariables({ id }, strict), { store: plain })).toBe(id)
+})
+
 test("one whose store is not told is one of the usual store's", () => {
   for (const ALCIDES_LOCK_STORE of [undefined, ""]) {
     const env = { ALCIDES_LOCK_LEASE_ID: id.toUpperCase(), HERCULES_CI_LOCK_LEASE_ID: other, ALCIDES_LOCK_STORE }
