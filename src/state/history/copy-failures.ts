@@ -1,4 +1,4 @@
-import { AlcidesError, messageOf } from "../../errors.ts"
+import { AlcidesError, Exit, messageOf } from "../../errors.ts"
 import { assertStateName, formatProject } from "../names.ts"
 import type { Project } from "../store.ts"
 import type { CopySource } from "./copy-source.ts"
@@ -49,14 +49,20 @@ export function isLeftAlone(error: unknown): error is AlcidesError {
   return error instanceof AlcidesError && leftAlone[error.code] !== undefined
 }
 
-/** Several state files were left out. */
-export function leftTogether(first: AlcidesError, others: readonly AlcidesError[]): AlcidesError {
-  const refused = [first, ...others]
-  const reasons = [...new Set(refused.map(({ code }) => code))].sort().flatMap((code) => leftAlone[code] ?? [])
+/** What ends a copy that left some state files out; `isPart` when others were copied now. */
+export function leftOut(
+  refused: readonly [AlcidesError, ...AlcidesError[]],
+  { isPart }: { readonly isPart: boolean },
+): AlcidesError {
+  const exit = isPart ? Exit.partOfFleet : Exit.failed
+  const [{ code, message, hint, cause }, ...others] = refused
+  if (others.length === 0) return new AlcidesError({ code, message, hint, cause, exit })
+  const reasons = [...new Set(refused.map((error) => error.code))].sort().flatMap((one) => leftAlone[one] ?? [])
   return new AlcidesError({
-    code: first.code,
+    code,
     message: `${refused.length} state files were left alone: ${reasons.map(({ why }) => why).join(", or ")}; all others are copied`,
-    hint: reasons.map(({ hint }) => hint).join("; "),
-    detail: refused.map(({ message }) => message).join("\n"),
+    hint: reasons.map((reason) => reason.hint).join("; "),
+    exit,
+    detail: refused.map((error) => error.message).join("\n"),
   })
 }

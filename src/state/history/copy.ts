@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import { AlcidesError } from "../../errors.ts"
-import { abortable } from "../content.ts"
-import { assertNameFits, isLeftAlone, leftTogether, nothingToCopy } from "./copy-failures.ts"
+import { assertNameFits, isLeftAlone, leftOut, nothingToCopy } from "./copy-failures.ts"
 import { applyCopy, planCopy, type CopyPlan } from "./copy-plan.ts"
 import { storedContent, type CopySource } from "./copy-source.ts"
 import { headRecords } from "../records/heads.ts"
@@ -27,7 +26,6 @@ export type Copy = {
   readonly hold: Hold
   /** Called as soon as one state file is done. */
   readonly onCopied?: (copied: Copied) => void
-  readonly signal?: AbortSignal
 }
 
 export type Copied = {
@@ -67,7 +65,7 @@ export async function copyProject(copy: Copy): Promise<readonly Copied[]> {
     },
   })
   const [first, ...others] = refused.sort((a, b) => (a.message < b.message ? -1 : 1))
-  if (first !== undefined) throw others.length === 0 ? first : leftTogether(first, others)
+  if (first !== undefined) throw leftOut([first, ...others], { isPart: done.some(({ copied }) => copied.length > 0) })
   return done.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
@@ -118,7 +116,7 @@ async function copyVersions(copy: Copy, source: StateRecord): Promise<Copied> {
 
 /** Copies what the target does not have, and returns what became of the contents of the source. */
 async function copyContents(
-  { from, to, project, signal }: Copy,
+  { from, to, project }: Copy,
   { name, plan }: { readonly name: string; readonly plan: CopyPlan },
 ): Promise<{ readonly copied: ReadonlyMap<string, StoredContent>; readonly bytes: number }> {
   const { blobs } = stateKeys(project, name)
@@ -130,7 +128,7 @@ async function copyContents(
       const { content, ...found } = await from.content({ name, version })
       const written = await to.writeBlob(blobs, {
         stem: String(version.version),
-        content: abortable(content, signal),
+        content,
       })
       const { name: copy, size, sha256 } = written
       copied.set(blob, { blob: copy, size, sha256, ...found })
@@ -141,12 +139,11 @@ async function copyContents(
 }
 
 /** Reads every content of the record back. Throws `state-content-corrupt`, `-truncated` or `-missing`. */
-async function verifyContents({ to, project, signal }: Copy, { name, versions }: StateRecord): Promise<void> {
+async function verifyContents({ to, project }: Copy, { name, versions }: StateRecord): Promise<void> {
   await inParallel(contentsOf(versions), {
     atOnce: contentsAtOnce,
     act: async ({ version }) => {
-      const content = storedContent({ objects: to, project }, { name, version })
-      for await (const _ of abortable(content, signal));
+      for await (const _ of storedContent({ objects: to, project }, { name, version }));
     },
   }).catch((error: unknown) => {
     throw error instanceof AlcidesError && error.code.startsWith("state-content-") ? targetDamaged(error) : error

@@ -148,7 +148,7 @@ test("leaves out what cannot be named so here, says so, and copies all others", 
   const one = await listing("0/slash", "a.json", "b.json")
   await expect(pull(one)).rejects.toMatchObject({
     code: "state-name-invalid",
-    exit: 1,
+    exit: 5,
     message: `at ${one.url}, "0/slash" is no state name: it contains a slash`,
     hint: "all others are copied; get this one with `hci state get`, and put it under another name",
   })
