@@ -26,7 +26,7 @@ export type CopyCommand = {
 
 /** The URL that `--to` or `--from` names; without a scheme it is a folder. */
 export function copyUrl({ env, cwd }: Io, text: string): string {
-  return /^[a-z][a-z0-9+.-]*:/.test(text)
+  return /^[a-z][a-z0-9+.-]*:/i.test(text)
     ? storeUrl({ flag: text, env, configured: undefined, cwd })
     : pathToFileURL(resolve(cwd, text)).href
 }

@@ -63,6 +63,10 @@ describe("state pull", () => {
     expect(await pull(".")).toMatchObject({ code: "store-folder-in-use" })
     expect(await pull("ftp://x")).toMatchObject({ code: "store-driver-unknown" })
     expect(await pull("hercules:")).toMatchObject({ code: "store-unsupported" })
+    expect(await pull("S3://bucket/prefix")).toMatchObject({
+      code: "store-url-invalid",
+      hint: expect.stringContaining("a scheme has small letters"),
+    })
   })
 })
 

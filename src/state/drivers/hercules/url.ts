@@ -32,13 +32,12 @@ export function parseHerculesUrl(url: string, env: Environment): HerculesPlace {
     if (others.length > 0) throw new Error("it names two sockets")
     if (socket !== undefined && !isAbsolute(socket)) throw new Error("the socket's path is not absolute")
     const isTask = place === "current-task"
-    const host =
-      isTask || place === ""
-        ? socket === undefined
-          ? env["HERCULES_CI_API_BASE_URL"] || usual
-          : "http://localhost"
-        : place
-    return { url, base: parseBase(host), socket, isTask }
+    if (place !== "" && !isTask) return { url, base: parseBase(place), socket, isTask }
+    if (socket !== undefined) return { url, base: parseBase("http://localhost"), socket, isTask }
+    const told = env["HERCULES_CI_API_BASE_URL"] || undefined
+    const base = parseBase(told ?? usual)
+    // What is kept for a server, or told to a program, is for that server in every shell.
+    return { url: isTask || told === undefined ? url : `hercules:${base.origin}`, base, socket, isTask }
   } catch (cause) {
     throw usageError({
       code: "store-url-invalid",

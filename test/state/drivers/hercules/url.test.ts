@@ -1,15 +1,11 @@
 import { expect, test } from "vitest"
 import { isSafeTarget, parseHerculesUrl, projectRoute } from "../../../../src/state/drivers/hercules/url.ts"
 
+const fromEnvironment = { HERCULES_CI_API_BASE_URL: "https://hercules.example/" }
+
 test.each([
   ["hercules:", {}, "https://hercules-ci.com/", undefined, false],
-  [
-    "hercules:",
-    { HERCULES_CI_API_BASE_URL: "https://hercules.example" },
-    "https://hercules.example/",
-    undefined,
-    false,
-  ],
+  ["hercules:", fromEnvironment, "https://hercules.example/", undefined, false],
   ["hercules:", { HERCULES_CI_API_BASE_URL: "" }, "https://hercules-ci.com/", undefined, false],
   ["hercules:https://h.example:8443/", {}, "https://h.example:8443/", undefined, false],
   ["hercules:http://127.0.0.1:8080", {}, "http://127.0.0.1:8080/", undefined, false],
@@ -25,7 +21,9 @@ test.each([
   ["hercules:current-task?socket=/run/a%20b.sock", {}, "http://localhost/", "/run/a b.sock", true],
 ] as const)("%s with %j", (url, env, base, socket, isTask) => {
   const place = parseHerculesUrl(url, env)
-  expect({ ...place, base: place.base.href }).toEqual({ url, base, socket, isTask })
+  // A server that only the environment names is named.
+  const named = env === fromEnvironment ? "hercules:https://hercules.example" : url
+  expect({ ...place, base: place.base.href }).toEqual({ url: named, base, socket, isTask })
 })
 
 test.each([
