@@ -41,13 +41,15 @@ export type RaceOptions = {
   readonly hasTokens?: boolean
   /** Unless the environment says how many. */
   readonly rounds?: number
+  /** In every which round there is also a swap without the lock, where all but one are refused and begin again. Default: in each. */
+  readonly swapEvery?: number
 }
 
 /** What must hold when many programs want the same at once, on every driver. */
 export function testRaces(
   name: string,
   makeStorage: () => Promise<Racing>,
-  { inOrder = true, hasTokens = true, rounds: inCi = 4 }: RaceOptions = {},
+  { inOrder = true, hasTokens = true, rounds: inCi = 4, swapEvery = 1 }: RaceOptions = {},
 ): void {
   const rounds = numberOf("ALCIDES_RACE_ROUNDS", inCi)
   const total = rounds * contenders
@@ -79,7 +81,7 @@ export function testRaces(
         onTestFinished(() => rm(side, { recursive: true, force: true }))
         const shareOf = (index: number): number => Math.floor((contenders + index) / processes)
         const started = Array.from({ length: processes }, (_, index) =>
-          program.start([url, side, `p${index}`, String(shareOf(index)), String(rounds)], env),
+          program.start([url, side, `p${index}`, String(shareOf(index)), String(rounds), String(swapEvery)], env),
         )
         const lines = (await Promise.all(started.map(({ ended }) => ended))).flatMap(({ lines }) => lines)
         // Two holders and lost updates are lines of their own.
@@ -88,7 +90,9 @@ export function testRaces(
         )
         const after = (kind: string): readonly string[] =>
           lines.flatMap((line) => (line.startsWith(`${kind} `) ? [line.slice(kind.length + 1)] : []))
-        const all = Array.from({ length: total }, (_, index) => index + 1)
+        const numbers = (length: number): readonly number[] => Array.from({ length }, (_, index) => index + 1)
+        const all = numbers(total)
+        const swaps = numbers(Math.ceil(rounds / swapEvery) * contenders)
         const turns = after("turn")
           .map((line) => z.parse(turnSchema, JSON.parse(line)))
           .map(({ asked, answered, ...rest }) => ({ ...rest, asked: BigInt(asked), answered: BigInt(answered) }))
@@ -101,12 +105,12 @@ export function testRaces(
           after("version")
             .map(Number)
             .toSorted((a, b) => a - b),
-        ).toEqual(all)
+        ).toEqual(swaps)
 
         const store = await open(project)
-        for (const file of ["counter", "swapped"]) {
-          expect((await store.history(file))?.length).toBe(total)
-          for (const version of all)
+        for (const [file, versions] of Object.entries({ counter: all, swapped: swaps })) {
+          expect((await store.history(file))?.length).toBe(versions.length)
+          for (const version of versions)
             expect(await textOf((await store.get(file, { version }))?.content ?? bytes(""))).toBe(String(version))
         }
         if (hasTokens) expect(await store.locks()).toEqual([])

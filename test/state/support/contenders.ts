@@ -1,4 +1,4 @@
-// Contends for one lock and one state file: URL FOLDER PROCESS CONTENDERS ROUNDS. Prints each turn and what went wrong, then "done".
+// Contends for one lock and one state file: URL FOLDER PROCESS CONTENDERS ROUNDS SWAP-EVERY. Prints each turn and what went wrong, then "done".
 import { randomUUID } from "node:crypto"
 import { open, readFile, rm, writeFile } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -8,7 +8,7 @@ import { openStore } from "../../../src/state/open.ts"
 import type { Lease, StateStore } from "../../../src/state/store.ts"
 import { bytes, textOf } from "./content.ts"
 
-const [url = "", side = "", name = "", contenders = "", rounds = ""] = process.argv.slice(2)
+const [url = "", side = "", name = "", contenders = "", rounds = "", swapEvery = ""] = process.argv.slice(2)
 const project = { site: "github", owner: "neat-org", name: "neat-repo" }
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -93,7 +93,9 @@ async function contend(index: number): Promise<void> {
   for (let round = 0; round < Number(rounds); round += 1) {
     const who = `${name}-${index}-${round}`
     await locked(store, who)
-    await swapped(store, who)
+    if (round % Number(swapEvery) === 0) await swapped(store, who)
+    // Where there is no order of arrival, whoever asks again at once is alone: the others sleep.
+    await sleep(Math.random() * 100)
   }
 }
 
